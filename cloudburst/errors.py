@@ -2,6 +2,7 @@
 
 CloudBurstError            exit 1; a sentence and a way out, never a traceback
  ├─ SpecError              the text is wrong: carries its diagnostics (exit 2)
+ ├─ ExpressionError        an expression cannot be read or fails on a row; in compile/expressions (exit 2)
  ├─ UsageError             the command line is wrong (exit 2)
  ├─ StudyBusy              another process works on this study: who, since when
  ├─ LockingFailed          the worker's requirements cannot be resolved

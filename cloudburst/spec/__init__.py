@@ -1,0 +1,73 @@
+"""READ: the text of an ensemble file -> an Ensemble, with a line and column for everything.
+
+`load` is the passes in order. `build` is the last step alone, from the normal form, with no file around.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from ..diagnostics import Diagnostic, Path, Problem, has_errors, in_order
+from . import document, later, schema
+from .build import build
+from .canonical import normalise
+from .checks import check
+from .document import Document
+from .ensemble import Ensemble
+from .traps import check_words
+
+__all__ = ["Loaded", "build", "load"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file says. With errors `ensemble` is None and `normal` is {}; warnings stop nothing.
+
+    `normal` is JSON and needs no other file: `build(normal) == ensemble`.
+    """
+
+    ensemble: Ensemble | None
+    diagnostics: tuple[Diagnostic, ...]
+    document: Document
+    normal: dict[str, Any]
+
+
+def load(path: str | os.PathLike[str], *, local: bool = False) -> Loaded:
+    """Read, check and build; every mistake at once. Raises CloudBurstError where there is no file to read.
+
+    `local`: for a run on this machine, whatever machines the file names; what `cluster` says of
+    machines this version cannot have is set aside.
+    """
+    read, found = document.read(File(path))
+    if read.root is None:
+        return Loaded(None, in_order(found), read, {})
+    problems = [p for p in schema.validate(read.value) if not _is_inside(p.path, read.unusable)]
+    aside = [p for p in problems if local and p.code == later.CODE and p.path[:1] == ("cluster",)]
+    problems = [p for p in problems if p not in aside]
+    ensemble, normal = _understand(read, problems, tuple(p.path for p in aside))
+    diagnostics = in_order((*found, *read.place(problems)))
+    if has_errors(diagnostics):
+        return Loaded(None, diagnostics, read, {})
+    return Loaded(ensemble, diagnostics, read, normal)
+
+
+def _understand(
+    read: Document, problems: list[Problem], aside: tuple[Path, ...]
+) -> tuple[Ensemble | None, dict[str, Any]]:
+    """The passes after the schema, over what it has left; they add to `problems`."""
+    value = schema.sound(read.value, (*(problem.path for problem in problems), *aside, *read.unusable))
+    if value is None:
+        return None, {}
+    normal, unread = normalise(value, read.file.parent)
+    ensemble = build(normal)
+    problems += unread
+    problems += check(ensemble)
+    problems += check_words(read)
+    return ensemble, normal
+
+
+def _is_inside(path: Path, unusable: tuple[Path, ...]) -> bool:
+    return any(path[: len(outer)] == outer for outer in unusable)

@@ -1,0 +1,179 @@
+"""Pass 4: the normal form -> the nouns. No file, no defaults, no decisions: those are made in `canonical`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..diagnostics import Path
+from ..errors import CloudBurstError
+from .ensemble import (
+    Axis,
+    Block,
+    Cases,
+    Choice,
+    Cluster,
+    Counted,
+    Derived,
+    Distribution,
+    Draw,
+    Ensemble,
+    Exclude,
+    FilesSink,
+    Fixed,
+    Input,
+    Integers,
+    Listed,
+    LogUniform,
+    Needs,
+    Normal,
+    Replicates,
+    Retries,
+    Sample,
+    Sink,
+    Source,
+    Stepped,
+    Table,
+    TableSink,
+    Uniform,
+    Values,
+    Worker,
+    Zip,
+)
+
+
+def build(normal: Mapping[str, Any]) -> Ensemble:
+    """The Ensemble a normal form describes. Raises CloudBurstError for a form of another version."""
+    if normal.get("format") != 1:
+        message = f"this study is written in format {normal.get('format')}, and this version reads format 1"
+        raise CloudBurstError(message, "use the version of CloudBurst that wrote it")
+    return Ensemble(
+        name=normal["name"],
+        seed=normal["seed"],
+        worker=_worker(normal["worker"]),
+        inputs=tuple(Input(name, pattern, ("inputs", name)) for name, pattern in normal["inputs"].items()),
+        blocks=tuple(_block(block) for block in normal["parameters"]),
+        job=normal["job"],
+        cluster=_cluster(normal["cluster"]),
+        results=tuple(_sink(sink, ("results", index)) for index, sink in enumerate(normal["results"])),
+    )
+
+
+def _worker(value: Mapping[str, Any]) -> Worker:
+    return Worker(
+        directory=value["directory"],
+        entrypoint=value["entrypoint"],
+        command=None if value["command"] is None else tuple(value["command"]),
+        python=value["python"],
+        timeout=value["timeout"],
+        retries=Retries(value["retries"]["max"], tuple(value["retries"]["on"])),
+        needs=Needs(value["needs"]["memory"], float(value["needs"]["cpus"])),
+        isolation=value["isolation"],
+        env=tuple(value["env"]),
+    )
+
+
+def _cluster(value: Mapping[str, Any]) -> Cluster:
+    ((provider, options),) = value["provider"].items()
+    limit = value["max_failures"] or {}
+    return Cluster(provider, options, value["slots"], limit.get("fraction", limit.get("count")))
+
+
+def _sink(value: Mapping[str, Any], path: Path) -> Sink:
+    ((kind, options),) = value.items()
+    return TableSink(options["path"], path) if kind == "table" else FilesSink(options["path"], path)
+
+
+# ── blocks ───────────────────────────────────────────────────────────────────────────────────
+def _block(value: Mapping[str, Any]) -> Block:
+    path = tuple(value["at"])
+    sources: list[Source] = []
+    for key, section in value.items():
+        if key in _SOURCES:
+            sources += _SOURCES[key](section, (*path, key))
+    return Block(
+        name=value["block"],
+        fixed=tuple(
+            Fixed(name, item, (*path, "fixed", name)) for name, item in value.get("fixed", {}).items()
+        ),
+        sources=tuple(sources),
+        derive=tuple(
+            Derived(name, item, (*path, "derive", name)) for name, item in value.get("derive", {}).items()
+        ),
+        exclude=tuple(
+            Exclude(item.get("match"), item.get("where"), (*path, "exclude", index))
+            for index, item in enumerate(value.get("exclude", ()))
+        ),
+        path=path,
+    )
+
+
+def _axes(value: Mapping[str, Any], path: Path) -> list[Axis]:
+    return [Axis(name, values_of(item), (*path, name), item.get("when")) for name, item in value.items()]
+
+
+def values_of(value: Mapping[str, Any]) -> Values:
+    """`{values}`, `{from, to, step}` or `{from, to, count, scale}`."""
+    if "values" in value:
+        return Listed(tuple(value["values"]))
+    if "step" in value:
+        return Stepped(value["from"], value["to"], value["step"])
+    return Counted(value["from"], value["to"], value["count"], value["scale"])
+
+
+def _zips(value: list[Mapping[str, Any]], path: Path) -> list[Zip]:
+    return [Zip(tuple(_axes(group, (*path, index))), (*path, index)) for index, group in enumerate(value)]
+
+
+def _cases(value: list[Mapping[str, Any]], path: Path) -> list[Cases]:
+    return [Cases(tuple(value), path)]
+
+
+def _table(value: Mapping[str, Any], path: Path) -> list[Table]:
+    columns = tuple(value["columns"])
+    rows = (zip(columns, cells, strict=True) for cells in value["rows"])
+    return [
+        Table(
+            file=value["file"],
+            columns=columns,
+            rows=tuple({name: cell for name, cell in row if cell is not None} for row in rows),
+            lines=tuple(value["lines"]),
+            sha256=value["sha256"],
+            where=value["where"],
+            path=path,
+        )
+    ]
+
+
+def _sample(value: Mapping[str, Any], path: Path) -> list[Sample]:
+    draws = tuple(Draw(name, _distribution(item), (*path, "of", name)) for name, item in value["of"].items())
+    return [Sample(value["method"], value["n"], draws, path, value["seed"])]
+
+
+def _distribution(value: Mapping[str, Any]) -> Distribution:
+    match value:
+        case {"uniform": [low, high]}:
+            return Uniform(float(low), float(high))
+        case {"loguniform": [low, high]}:
+            return LogUniform(float(low), float(high))
+        case {"normal": {"mean": mean, "sd": sd}}:
+            return Normal(float(mean), float(sd))
+        case {"integers": [low, high]}:
+            return Integers(low, high)
+        case _:
+            weights = value["weights"]
+            return Choice(tuple(value["choice"]), None if weights is None else tuple(map(float, weights)))
+
+
+def _replicates(value: Mapping[str, Any], path: Path) -> list[Replicates]:
+    return [Replicates(value["n"], value["as"], path)]
+
+
+_SOURCES: dict[str, Callable[[Any, Path], list[Any]]] = {
+    "grid": _axes,
+    "zip": _zips,
+    "cases": _cases,
+    "table": _table,
+    "sample": _sample,
+    "replicates": _replicates,
+}

@@ -1,0 +1,232 @@
+"""Pass 3: short forms -> long forms, with every default and every table row: the normal form.
+
+The normal form is JSON, one spelling for one meaning, and needs no other file. Its keys keep the order the user
+wrote, which has meaning. `at` of a block is where it stands in the user's file. Values of `grid`, `zip` and
+`choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`; durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path as File
+from typing import Any, Final
+
+from ..diagnostics import Path, Problem
+from . import ranges
+from .build import values_of
+from .tables import read_table
+
+FORMAT: Final = 1
+MAX_CHOICES: Final = 10_000
+
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_BYTES = {"B": 1} | {
+    f"{prefix}B": base**power
+    for base, prefixes in ((1000, "k M G T"), (1024, "Ki Mi Gi Ti"))
+    for power, prefix in enumerate(prefixes.split(), 1)
+}
+
+
+def normalise(value: Mapping[str, Any], base: File) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The normal form of what the schema has accepted; paths in it are relative to `base`."""
+    problems: list[Problem] = []
+    name = value["name"]
+    normal = {
+        "format": FORMAT,
+        "name": name,
+        "seed": int(value.get("seed", 0)),
+        "worker": worker(value["worker"]),
+        "inputs": dict(value.get("inputs", {})),
+        "parameters": _blocks(value["parameters"], base, problems),
+        "job": value.get("job"),
+        "cluster": cluster(value.get("cluster", {})),
+        "results": list(value.get("results") or [{"table": {"path": f"results/{name}.csv"}}]),
+    }
+    return normal, tuple(problems)
+
+
+# ── worker and cluster ───────────────────────────────────────────────────────────────────────
+def worker(value: Mapping[str, Any]) -> dict[str, Any]:
+    needs, timeout = value.get("needs", {}), value.get("timeout")
+    return {
+        "directory": value["directory"],
+        "entrypoint": value.get("entrypoint"),
+        "command": value.get("command"),
+        "python": value.get("python"),
+        "timeout": None if timeout is None else seconds(timeout),
+        "retries": retries(value.get("retries", 0)),
+        "needs": {
+            "memory": size(needs["memory"]) if "memory" in needs else None,
+            "cpus": needs.get("cpus", 1),
+        },
+        "isolation": value.get("isolation", "process"),
+        "env": list(value.get("env", [])),
+    }
+
+
+def retries(value: int | float | Mapping[str, Any]) -> dict[str, Any]:
+    """`2` is `{max: 2}`, `on: crash` is `on: [crash]`."""
+    if not isinstance(value, Mapping):
+        value = {"max": value}
+    on = value.get("on", ["crash", "lost"])
+    return {"max": int(value["max"]), "on": [on] if isinstance(on, str) else list(on)}
+
+
+def cluster(value: Mapping[str, Any]) -> dict[str, Any]:
+    provider, slots = value.get("provider", "local"), value.get("slots", "auto")
+    if isinstance(provider, str):
+        provider = {provider: {}}
+    return {
+        "provider": {kind: options or {} for kind, options in provider.items()},
+        "slots": slots if isinstance(slots, str) else int(slots),
+        "max_failures": max_failures(value.get("max_failures")),
+    }
+
+
+def max_failures(value: str | float | None) -> dict[str, Any] | None:
+    """`5%` is a fraction, `5` a count."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return {"fraction": float(Decimal(value.removesuffix("%").strip()) / 100)}
+    return {"count": int(value)}
+
+
+def seconds(text: str) -> float:
+    """`1h30m` -> 5400.0."""
+    parts = re.findall(r"([0-9.]+)([dhms])", text)
+    return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def size(text: str) -> int:
+    """`2 GB` -> 2000000000, `512 MiB` -> 536870912; a fraction of a byte is dropped."""
+    number, unit = re.fullmatch(r"([0-9.]+) ?([A-Za-z]+)", text).groups()  # type: ignore[union-attr]
+    return int(Decimal(number) * _BYTES["kB" if unit == "KB" else unit])
+
+
+# ── parameters ───────────────────────────────────────────────────────────────────────────────
+def _blocks(value: Any, base: File, problems: list[Problem]) -> list[dict[str, Any]]:
+    if isinstance(value, list):
+        return [
+            _block(block, f"block-{index + 1}", ("parameters", index), base, problems)
+            for index, block in enumerate(value)
+        ]
+    return [_block(value, "main", ("parameters",), base, problems)]
+
+
+def _block(
+    value: Mapping[str, Any], name: str, path: Path, base: File, problems: list[Problem]
+) -> dict[str, Any]:
+    """Sections in the order written: that of the sources is the order of the rows."""
+    block: dict[str, Any] = {"block": value.get("block", name), "at": list(path)}
+    for key, section in value.items():
+        if key == "table":
+            table, found = read_table(section, base, (*path, "table"))
+            problems += found
+            block |= {"table": table} if table else {}
+        elif key == "sample":
+            block["sample"] = _sample(section, (*path, "sample"), problems)
+        elif key != "block":
+            block[key] = _SECTIONS[key](section)
+    return block
+
+
+def _grid(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: axis(item) for name, item in value.items()}
+
+
+def axis(value: Any) -> dict[str, Any]:
+    """A list is its values, a scalar is one value; `when` stays beside them."""
+    if not isinstance(value, Mapping):
+        return values(value if isinstance(value, list) else [value])
+    when = {"when": value["when"]} if "when" in value else {}
+    if "value" in value:
+        return {"values": [value["value"]]} | when
+    if "values" in value:
+        return values(value["values"]) | when
+    return values(value) | when
+
+
+def values(value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        return {"values": value}
+    if "step" in value:
+        return {key: value[key] for key in ("from", "to", "step")}
+    return {
+        "from": value["from"],
+        "to": value["to"],
+        "count": int(value["count"]),
+        "scale": value.get("scale", "linear"),
+    }
+
+
+def _zip(value: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: values(item) for name, item in group.items()} for group in value]
+
+
+def replicates(value: int | float | Mapping[str, Any]) -> dict[str, Any]:
+    """`3` is `{n: 3, as: seed}`."""
+    if not isinstance(value, Mapping):
+        value = {"n": value}
+    return {"n": int(value["n"]), "as": value.get("as", "seed")}
+
+
+def _derive(value: Mapping[str, Any]) -> dict[str, str]:
+    """A number or truth value is its own expression."""
+    return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
+
+
+def _exclude(value: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"where": item["where"]} if "where" in item else {"match": dict(item)} for item in value]
+
+
+_SECTIONS: dict[str, Callable[[Any], Any]] = {
+    "fixed": dict,
+    "grid": _grid,
+    "zip": _zip,
+    "cases": list,
+    "replicates": replicates,
+    "derive": _derive,
+    "exclude": _exclude,
+}
+
+
+# ── sample ───────────────────────────────────────────────────────────────────────────────────
+def _sample(value: Mapping[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
+    seed = value.get("seed")
+    return {
+        "method": value["method"],
+        "n": int(value["n"]),
+        "seed": None if seed is None else int(seed),
+        "of": {
+            name: _distribution(name, item, (*path, "of", name), problems)
+            for name, item in value["of"].items()
+        },
+    }
+
+
+def _distribution(name: str, value: Mapping[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
+    if "integers" in value:
+        return {"integers": [int(bound) for bound in value["integers"]]}
+    if "choice" not in value:
+        return dict(value)
+    listed = _choices(name, value["choice"], (*path, "choice"), problems)
+    return {"choice": listed, "weights": value.get("weights")}
+
+
+def _choices(name: str, value: Any, path: Path, problems: list[Problem]) -> list[Any]:
+    """A range is written out here: a choice is short by nature."""
+    if isinstance(value, list):
+        return value
+    meant = values_of(values(value))
+    found = list(ranges.check(name, meant, path))
+    if not found and ranges.length(meant) > MAX_CHOICES:
+        message = f'"{name}" chooses among {ranges.length(meant):,} values'
+        found = [
+            Problem("too-many-values", path, message, "`integers` draws from any range of whole numbers")
+        ]
+    problems += found
+    return [0] if found else list(ranges.expand(meant))

@@ -1,0 +1,352 @@
+"""Pass 5: rules a schema cannot say. A table of small functions over the Ensemble, each yielding problems.
+
+What needs expressions (unknown names in them, excludes that match nothing) belongs to the next room.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import posixpath
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+from ..diagnostics import Path, Problem
+from . import ranges
+from .ensemble import (
+    Axis,
+    Block,
+    Cases,
+    Choice,
+    Distribution,
+    Draw,
+    Ensemble,
+    Integers,
+    Listed,
+    LogUniform,
+    Replicates,
+    Sample,
+    Table,
+    TableSink,
+    Uniform,
+    Zip,
+)
+from .scalars import shortened
+from .schema import described
+
+FUNCTIONS: Final = frozenset(
+    [
+        "abs",
+        "min",
+        "max",
+        "round",
+        "floor",
+        "ceil",
+        "sqrt",
+        "exp",
+        "log",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "pi",
+        "int",
+        "float",
+        "str",
+    ]
+)
+RESERVED: Final = frozenset({"row", "replicate", "inputs", "job_id"})
+_WORDS_OF_EXPRESSIONS: Final = frozenset({"true", "false", "none", "self"})
+OLDEST_PYTHON: Final = 9
+"""The minor version of the oldest Python a job can run on."""
+
+_Kind = TypeVar("_Kind")
+
+
+def check(ensemble: Ensemble) -> Iterator[Problem]:
+    """Every problem of every rule."""
+    for rule in CHECKS:
+        yield from rule(ensemble)
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────
+def check_names(ensemble: Ensemble) -> Iterator[Problem]:
+    """A parameter is an identifier that means nothing else already; said once for each place."""
+    for block in ensemble.blocks:
+        for name, path in dict(_given(block)).items():
+            if fault := _fault(name):
+                message, hint = fault
+                yield Problem("parameter-name", path, message, hint, at="key")
+
+
+def _fault(name: str) -> tuple[str, str] | None:
+    shown = f'"{shortened(name)}"'
+    if not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
+        hint = f"letters, digits and _, such as {_as_identifier(name)}; in `job` any key may stand"
+        return f"{shown} cannot be the name of a parameter", hint
+    if name in RESERVED:
+        return f"{shown} is reserved: it has a meaning in every row", f"call it {name}_ or the like"
+    if name in FUNCTIONS:
+        return f"{shown} is a function in expressions", f"call it {name}_ or the like"
+    if keyword.iskeyword(name) or name in _WORDS_OF_EXPRESSIONS:
+        return f"{shown} is a word of expressions and of Python", f"call it {name}_ or the like"
+    return None
+
+
+def _as_identifier(name: str) -> str:
+    plain = (
+        "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name[:40]).strip("_")
+        or "x"
+    )
+    return plain if plain.isidentifier() else f"p_{plain}"
+
+
+def check_one_source(ensemble: Ensemble) -> Iterator[Problem]:
+    """A name has one source in a block."""
+    for block in ensemble.blocks:
+        first: dict[str, Path] = {}
+        for name, path in _given(block):
+            if name in first:
+                message = f'"{shortened(name)}" is given twice in block "{block.name}"'
+                hint = "a name has one source in a block: drop one, rename one, or make a second block"
+                related = ((first[name], "the first time"),)
+                yield Problem("given-twice", path, message, hint, at="key", related=related)
+            first.setdefault(name, path)
+
+
+def _given(block: Block) -> Iterator[tuple[str, Path]]:
+    """Every name a block gives, with its place, once for each source that gives it."""
+    for fixed in block.fixed:
+        yield fixed.name, fixed.path
+    for source in block.sources:
+        match source:
+            case Axis(name=name, path=path):
+                yield name, path
+            case Zip(axes=axes):
+                yield from ((axis.name, axis.path) for axis in axes)
+            case Cases():
+                yield from _names_of_cases(source)
+            case Table(columns=columns, path=path):
+                yield from ((name, path) for name in columns)
+            case Sample(draws=draws):
+                yield from ((draw.name, draw.path) for draw in draws)
+            case Replicates(name=name, path=path):
+                yield name, (*path, "as")
+    for derived in block.derive:
+        yield derived.name, derived.path
+
+
+def _names_of_cases(cases: Cases) -> Iterator[tuple[str, Path]]:
+    first: dict[str, Path] = {}
+    for index, row in enumerate(cases.rows):
+        for name in row:
+            first.setdefault(name, (*cases.path, index, name))
+    yield from first.items()
+
+
+def check_blocks(ensemble: Ensemble) -> Iterator[Problem]:
+    first: dict[str, Path] = {}
+    for block in ensemble.blocks:
+        path = (*block.path, "block")
+        if block.name in first:
+            related = ((first[block.name], "the first one"),)
+            yield Problem(
+                "duplicate-block",
+                path,
+                f'two blocks are called "{block.name}"',
+                "rename one",
+                related=related,
+            )
+        first.setdefault(block.name, path)
+
+
+def check_inputs(ensemble: Ensemble) -> Iterator[Problem]:
+    """An input is spoken of as `inputs.name`, so what a map answers to by itself cannot be its name."""
+    for entry in ensemble.inputs:
+        if not entry.name.isidentifier() or keyword.iskeyword(entry.name) or hasattr(dict, entry.name):
+            message = f'"{shortened(entry.name)}" cannot be the name of an input'
+            hint = f"letters, digits and _, such as {_as_identifier(entry.name)}_file"
+            yield Problem("input-name", entry.path, message, hint, at="key")
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────
+def check_ranges(ensemble: Ensemble) -> Iterator[Problem]:
+    for axis in _axes(ensemble):
+        yield from ranges.check(axis.name, axis.values, axis.path)
+
+
+def check_zips(ensemble: Ensemble) -> Iterator[Problem]:
+    """The lists of a group are equally long; both lines are shown."""
+    for group in _sources(ensemble, Zip):
+        lengths = [ranges.length(axis.values) for axis in group.axes]
+        for axis, length in zip(group.axes[1:], lengths[1:], strict=True):
+            if length != lengths[0]:
+                model = group.axes[0]
+                message = (
+                    f'"{axis.name}" has {_values(length)}, and "{model.name}" beside it has {lengths[0]}'
+                )
+                related = ((model.path, f"{_values(lengths[0])} here"),)
+                yield Problem(
+                    "unequal-zip", axis.path, message, "a zip group walks together", related=related
+                )
+
+
+def check_repetitions(ensemble: Ensemble) -> Iterator[Problem]:
+    """The same value or row twice is computed once: legal, and rarely meant."""
+    for axis in _axes(ensemble):
+        if isinstance(axis.values, Listed) and axis.path[-2:-1] == ("grid",):
+            for index, first in _repeated(axis.values.values):
+                message = f'{described(axis.values.values[index])} stands twice in "{axis.name}"'
+                yield _repetition(axis.path, index, first, message)
+    for cases in _sources(ensemble, Cases):
+        for index, first in _repeated(cases.rows):
+            yield _repetition(cases.path, index, first, "this row stands twice in `cases`")
+
+
+def _repetition(path: Path, index: int, first: int, message: str) -> Problem:
+    hint = "it is computed once; `replicates` repeats with independent seeds"
+    related = (((*path, first), "the first time"),)
+    return Problem("repeated-value", (*path, index), message, hint, "warning", related=related)
+
+
+def _repeated(values: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    """(index, index of the first like it); 1 and 1.0 are alike, 1 and true are not."""
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        key = json.dumps(_without_form(value), sort_keys=True)
+        if first.setdefault(key, index) != index:
+            yield index, first[key]
+
+
+def _without_form(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_without_form(item) for item in value]
+        case dict():
+            return {key: _without_form(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _axes(ensemble: Ensemble) -> Iterator[Axis]:
+    for block in ensemble.blocks:
+        for source in block.sources:
+            if isinstance(source, Axis):
+                yield source
+            elif isinstance(source, Zip):
+                yield from source.axes
+
+
+def _sources(ensemble: Ensemble, kind: type[_Kind]) -> Iterator[_Kind]:
+    for block in ensemble.blocks:
+        yield from (source for source in block.sources if isinstance(source, kind))
+
+
+def _values(count: int, what: str = "value") -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+# ── distributions ────────────────────────────────────────────────────────────────────────────
+def check_distributions(ensemble: Ensemble) -> Iterator[Problem]:
+    for sample in _sources(ensemble, Sample):
+        for draw in sample.draws:
+            yield from _check_draw(draw, draw.distribution)
+
+
+def _check_draw(draw: Draw, distribution: Distribution) -> Iterator[Problem]:
+    match distribution:
+        case Uniform(low, high):
+            yield from _check_bounds(draw, "uniform", low, high)
+        case LogUniform(low, high):
+            if min(low, high) <= 0:
+                message = f'"{draw.name}" is drawn on a logarithmic scale, and that has no {min(low, high):g}'
+                hint = "bounds are the values themselves, not exponents: [1e-6, 1e-3]"
+                place = (*draw.path, "loguniform", 0 if low <= 0 else 1)
+                yield Problem("log-of-nothing", place, message, hint)
+            yield from _check_bounds(draw, "loguniform", low, high)
+        case Integers(low, high) if low > high:
+            yield _empty_range(draw, "integers", f"{low} is above {high}", low, high)
+        case Choice(values, weights) if weights is not None:
+            yield from _check_weights(draw, len(values), weights)
+
+
+def _check_bounds(draw: Draw, kind: str, low: float, high: float) -> Iterator[Problem]:
+    if low == high:
+        hint = "a parameter with one value stands in `fixed`"
+        yield Problem(
+            "empty-range", (*draw.path, kind), f'"{draw.name}" is drawn between {low:g} and {high:g}', hint
+        )
+    elif low > high:
+        yield _empty_range(draw, kind, f"{low:g} is above {high:g}", low, high)
+
+
+def _empty_range(draw: Draw, kind: str, why: str, low: float, high: float) -> Problem:
+    message = f'"{draw.name}" can take no value: {why}'
+    return Problem(
+        "empty-range", (*draw.path, kind), message, f"the lower bound comes first: [{high:g}, {low:g}]"
+    )
+
+
+def _check_weights(draw: Draw, count: int, weights: tuple[float, ...]) -> Iterator[Problem]:
+    path = (*draw.path, "weights")
+    if len(weights) != count:
+        message = f'"{draw.name}" has {_values(count)} and {_values(len(weights), "weight")}'
+        related = (((*draw.path, "choice"), f"{_values(count)} here"),)
+        yield Problem("unequal-weights", path, message, "one weight for each value", related=related)
+    if sum(weights) <= 0:
+        yield Problem(
+            "no-weight", path, f'no value of "{draw.name}" can ever be drawn', "one weight has to be above 0"
+        )
+
+
+# ── worker and results ───────────────────────────────────────────────────────────────────────
+def check_worker(ensemble: Ensemble) -> Iterator[Problem]:
+    worker = ensemble.worker
+    if worker.timeout is not None and worker.timeout <= 0:
+        yield Problem(
+            "out-of-range",
+            ("worker", "timeout"),
+            "no job ends in no time",
+            "leave `timeout` out for no limit",
+        )
+    if worker.needs.memory is not None and worker.needs.memory <= 0:
+        yield Problem(
+            "out-of-range",
+            ("worker", "needs", "memory"),
+            "no job runs in no memory",
+            "leave `memory` out for no limit",
+        )
+    if worker.python is not None and int(worker.python.partition(".")[2]) < OLDEST_PYTHON:
+        message = f"Python {worker.python} is older than what jobs run on"
+        yield Problem("old-python", ("worker", "python"), message, f"3.{OLDEST_PYTHON} or newer")
+
+
+def check_sinks(ensemble: Ensemble) -> Iterator[Problem]:
+    """Two sinks on one path would write over each other."""
+    first: dict[str, Path] = {}
+    for sink in ensemble.results:
+        kind, place = ("table", sink.file) if isinstance(sink, TableSink) else ("files", sink.directory)
+        path, key = (*sink.path, kind, "path"), posixpath.normpath(place)
+        if key in first:
+            related = ((first[key], "the first time"),)
+            yield Problem(
+                "same-path", path, f"two sinks write to {shortened(place)}", "change one", related=related
+            )
+        first.setdefault(key, path)
+
+
+CHECKS: tuple[Callable[[Ensemble], Iterator[Problem]], ...] = (
+    check_names,
+    check_one_source,
+    check_blocks,
+    check_inputs,
+    check_ranges,
+    check_zips,
+    check_repetitions,
+    check_distributions,
+    check_worker,
+    check_sinks,
+)

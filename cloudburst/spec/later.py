@@ -1,0 +1,115 @@
+"""What the language will have and this version has not. A table: where it stands -> what to do today.
+
+An address is the path with "/" between its parts and list positions left out, for a value followed by
+"=" and the value. Patterns are those of fnmatch: "*" passes over "/" too.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..diagnostics import Path, Problem
+from .scalars import shortened
+
+CODE = "not-in-this-version"
+
+_MACHINES = "this version computes on the machine it is started on: `provider: local`"
+_METHODS = "this version draws `random` and `lhs`"
+_KINDS = "this version draws from uniform, loguniform, normal, integers and choice"
+_SOURCES = "write the rows out in `cases`, or in a CSV file read by `table`"
+_OUTPUTS = "the program prints its result as JSON, or writes result.json"
+
+_KEYS: tuple[tuple[str, str], ...] = (
+    ("*/provider/swarm", _MACHINES),
+    ("*/provider/digitalocean", _MACHINES),
+    ("*/provider/ssh", _MACHINES),
+    ("cluster/swarm", _MACHINES),
+    ("cluster/digitalocean", _MACHINES),
+    ("cluster/ssh", _MACHINES),
+    ("cluster/workers", _MACHINES),
+    ("cluster/max_cost", "nothing is rented in this version: leave it out"),
+    ("cluster/ttl", "nothing is rented in this version: leave it out"),
+    ("cluster/idle_stop", "nothing is rented in this version: leave it out"),
+    ("cluster/dashboards", "`cloudburst status` shows how the study stands"),
+    ("cluster/rescue", "results are written beside the study: leave it out"),
+    ("cluster/keep_results", "results are written beside the study: leave it out"),
+    ("cluster/ssh_keys", _MACHINES),
+    ("worker/image", "the environment is built from the worker's requirements: leave it out"),
+    ("worker/threads", "one thread per job for numeric libraries: leave it out"),
+    ("worker/scratch", "every job gets a scratch directory of its own: leave it out"),
+    ("worker/stop_grace", "the first Ctrl-C lets running jobs end: leave it out"),
+    ("results/influxdb", "write a `table`; series are kept and come with `cloudburst results --series NAME`"),
+    ("*/sample/correlate", "draws are independent in this version"),
+    ("*/sample/scramble", _METHODS),
+    ("*/sample/second_order", _METHODS),
+    ("*/sample/groups", _METHODS),
+    ("*/sample/trajectories", _METHODS),
+    ("*/sample/levels", _METHODS),
+    ("*/of/*/truncnormal", _KINDS),
+    ("*/of/*/lognormal", _KINDS),
+    ("*/of/*/triangular", _KINDS),
+    ("*/of/*/exponential", _KINDS),
+    ("*/of/*/weibull", _KINDS),
+    ("*/of/*/gamma", _KINDS),
+    ("*/of/*/beta", _KINDS),
+    ("*/of/*/poisson", _KINDS),
+    ("*templates", "a program reads its case from its arguments: `{{ name }}` in `command`"),
+    ("*outputs", _OUTPUTS),
+    ("*extends", "every study stands in one file"),
+    ("*order", "rows are in the order written, the first key slowest"),
+    ("*take", "`cloudburst apply --rows 0:3` computes some of the rows"),
+    ("*unit", "write the unit into the name: pressure_mpa"),
+    ("*was", "a parameter that is renamed is a new parameter"),
+    ("*paired", "every point of the grid gets the same draws"),
+    ("*notify", "`cloudburst apply` ends when the study ends"),
+    ("parameters/oat", _SOURCES),
+)
+
+_VALUES: tuple[tuple[str, str], ...] = (
+    ("cluster/provider=swarm", _MACHINES),
+    ("cluster/provider=digitalocean", _MACHINES),
+    ("cluster/provider=ssh", _MACHINES),
+    ("*/sample/method=sobol", _METHODS),
+    ("*/sample/method=halton", _METHODS),
+    ("*/sample/method=saltelli", _METHODS),
+    ("*/sample/method=morris", _METHODS),
+    ("results/table/path=*.parquet", "this version writes .csv, .jsonl and .sqlite"),
+    ("parameters/table/file=*.?*", "this version reads tables from CSV files"),
+)
+
+_NUMBERS = re.compile(r"(.*/)?(from|to|step|uniform|loguniform|integers|normal/mean|normal/sd)")
+_EXPRESSION = re.compile(r"(?<![\d.])[^\W\d_]|\{\{")
+
+
+def later_key(path: Path) -> Problem | None:
+    """The answer to a key nobody knows yet, or None."""
+    for pattern, instead in _KEYS:
+        if fnmatchcase(address(path), pattern):
+            return _answer(path, str(path[-1]), instead, at_key=True)
+    return None
+
+
+def later_value(path: Path, value: Any) -> Problem | None:
+    """The answer to a value of the right kind that means nothing yet, or None."""
+    if not isinstance(value, str):
+        return None
+    for pattern, instead in _VALUES:
+        if fnmatchcase(f"{address(path)}={value}", pattern):
+            return _answer(path, value, instead)
+    if _NUMBERS.fullmatch(address(path)) and _EXPRESSION.search(value):
+        message = f'a bound that is an expression ("{shortened(value)}") is not in this version'
+        return Problem(
+            CODE, path, message, "give a number; what depends on other parameters is computed in `derive`"
+        )
+    return None
+
+
+def address(path: Path) -> str:
+    return "/".join(part for part in path if isinstance(part, str))
+
+
+def _answer(path: Path, what: str, instead: str, *, at_key: bool = False) -> Problem:
+    message = f'"{shortened(what)}" is not in this version'
+    return Problem(CODE, path, message, instead, at="key" if at_key else "value")

@@ -1,0 +1,120 @@
+"""How many values a list or range has, which they are, and ranges that cannot be meant.
+
+Exact: a step is taken as the decimal that is written, so 0.8 + 4 * 0.1 is 1.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+from ..diagnostics import Path, Problem
+from .ensemble import Counted, Listed, Stepped, Value, Values
+from .scalars import shortened
+
+
+def length(values: Values) -> int:
+    """0 for a step that goes nowhere."""
+    match values:
+        case Listed(values=listed):
+            return len(listed)
+        case Counted(count=count):
+            return count
+        case Stepped(start=start, stop=stop, step=step):
+            return max(0, math.floor(_steps(start, stop, step)) + 1) if step else 0
+
+
+def expand(values: Values) -> tuple[Value, ...]:
+    """All of them, for lists that are short by nature. Whole numbers where the ends and the step are written so."""
+    match values:
+        case Listed(values=listed):
+            return listed
+        case Counted(start=start, stop=stop, count=count, scale="log"):
+            growth = math.log(stop) - math.log(start)
+            inner = (
+                math.exp(math.log(start) + index * growth / (count - 1)) for index in range(1, count - 1)
+            )
+            return (float(start), *inner, float(stop))[:count]
+        case Counted(start=start, stop=stop, count=count):
+            step = (exact(stop) - exact(start)) / max(1, count - 1)
+            return _line(start, step, count, whole=_are_whole(start, stop))
+        case Stepped(start=start, stop=stop, step=step):
+            return _line(start, exact(step), length(values), whole=_are_whole(start, stop, step))
+
+
+def exact(number: int | float) -> Fraction:
+    """The decimal a number is written as, not the binary fraction nearest to it."""
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+
+
+def _steps(start: int | float, stop: int | float, step: int | float) -> Fraction:
+    return (exact(stop) - exact(start)) / exact(step)
+
+
+def _line(start: int | float, step: Fraction, count: int, *, whole: bool) -> tuple[int | float, ...]:
+    return tuple(_number(exact(start) + index * step, whole=whole) for index in range(count))
+
+
+def _are_whole(*numbers: int | float) -> bool:
+    return all(isinstance(number, int) for number in numbers)
+
+
+def _number(value: Fraction, *, whole: bool) -> int | float:
+    return int(value) if whole and value.denominator == 1 else float(value)
+
+
+# ── what cannot be meant ─────────────────────────────────────────────────────────────────────
+def check(name: str, values: Values, path: Path) -> Iterator[Problem]:
+    """Problems of a range; `path` is where the range stands."""
+    match values:
+        case Stepped():
+            yield from _check_stepped(name, values, path)
+        case Counted():
+            yield from _check_counted(name, values, path)
+
+
+def _check_stepped(name: str, values: Stepped, path: Path) -> Iterator[Problem]:
+    if values.step == 0:
+        yield Problem(
+            "zero-step",
+            (*path, "step"),
+            f'"{name}" never gets from {values.start} to {values.stop} by steps of 0',
+        )
+        return
+    steps = _steps(values.start, values.stop, values.step)
+    if steps < 0:
+        message = f'"{name}" goes away from its end: from {values.start} by {values.step} never reaches {values.stop}'
+        yield Problem("wrong-way", (*path, "step"), message, f"step: {-values.step}")
+    elif steps.denominator != 1:
+        yield _missed(name, values, steps, path)
+
+
+def _missed(name: str, values: Stepped, steps: Fraction, path: Path) -> Problem:
+    below = math.floor(steps)
+    start, step = exact(values.start), exact(values.step)
+    whole = _are_whole(values.start, values.step)
+    near, far = (_number(start + number * step, whole=whole) for number in (below, below + 1))
+    message = f'"{name}" misses its end: from {values.start} by {values.step} comes {near}, then {far}, never {values.stop}'
+    count = max(1, round(steps)) + 1
+    hint = f"to: {near} ({_values(below + 1)}), to: {far} ({_values(below + 2)}), or count: {shortened(str(count))} in place of the step"
+    return Problem("range-misses-end", (*path, "to"), message, hint)
+
+
+def _values(count: int) -> str:
+    return f"{shortened(str(count))} value{'s' if count != 1 else ''}"
+
+
+def _check_counted(name: str, values: Counted, path: Path) -> Iterator[Problem]:
+    if values.scale == "log" and min(values.start, values.stop) <= 0:
+        end = "from" if values.start <= 0 else "to"
+        message = f'"{name}" has a logarithmic scale, and that has no {min(values.start, values.stop)}'
+        yield Problem("log-of-nothing", (*path, end), message, "both ends have to be above 0")
+    if (values.count == 1) != (values.start == values.stop):
+        message = f'{_values(values.count)} of "{name}" cannot run from {values.start} to {values.stop}'
+        yield Problem(
+            "wrong-count",
+            (*path, "count"),
+            message,
+            "both ends are included: give at least 2, or one value as it is",
+        )

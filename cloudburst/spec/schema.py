@@ -1,0 +1,418 @@
+"""Pass 2: what schemas/ensemble.schema.json says about the values, in words. The only home of jsonschema.
+
+The validator's own sentences are never read: a mistake is translated by its keyword, from the schema and the
+value alone. Titles, descriptions and examples of the schema are what an editor shows; here they make the hints.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from .. import assets
+from ..diagnostics import Path, Problem
+from .later import address, later_key, later_value
+from .scalars import shortened
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One keyword of the schema that one value does not keep. `crowd`: maps that hold unknown keys."""
+
+    path: Path
+    value: Any
+    rule: Any
+    schema: Mapping[str, Any]
+    crowd: frozenset[Path]
+
+    @property
+    def title(self) -> str:
+        return str(self.schema.get("title", "value"))
+
+    @property
+    def subject(self) -> str:
+        """What a sentence calls the value: by its key, or by what its list holds."""
+        if not self.path:
+            return "the file"
+        return f'"{shortened(self.path[-1])}"' if isinstance(self.path[-1], str) else f"this {self.title}"
+
+
+# ── the pass ─────────────────────────────────────────────────────────────────────────────────
+def validate(value: Any) -> tuple[Problem, ...]:
+    """Everything the schema has against `value`, in the order it is found."""
+    errors = list(_validator().iter_errors(value))
+    crowd = frozenset(tuple(e.absolute_path) for e in errors if e.validator == "additionalProperties")
+    problems: list[Problem] = []
+    for error in errors:
+        path = tuple(error.absolute_path)
+        mistake = Mistake(path, error.instance, error.validator_value, error.schema, crowd)
+        problems += _TRANSLATIONS[error.validator](mistake)
+    return tuple(problems)
+
+
+def sound(value: Any, wrong: Iterable[Path]) -> dict[str, Any] | None:
+    """What is left of `value` without what is `wrong`, or None when too little is.
+
+    So a study with a misspelt key still has its zip lengths checked, and all mistakes are seen at once. It is
+    never computed with: where something was cut, the study has errors.
+    """
+    cuts = {_down_to_a_key(path) for path in wrong}
+    if not cuts and isinstance(value, dict):
+        return value
+    left = copy.deepcopy(value)
+    while isinstance(left, dict):
+        for path in cuts:
+            _cut(left, path)
+        left = _STAND_INS | left
+        cuts = {_down_to_a_key(problem.path) for problem in validate(left)}
+        if not cuts:
+            return left
+        if () in cuts:
+            break
+    return None
+
+
+_STAND_INS: dict[str, Any] = {
+    "cloudburst": 1,
+    "name": "unnamed",
+    "worker": {"directory": "worker", "entrypoint": "module:function"},
+    "parameters": {},
+}
+
+
+def _down_to_a_key(path: Path) -> Path:
+    """What can be taken out without moving its neighbours: not one of a list, but the list."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
+def _cut(left: Any, path: Path) -> None:
+    """`path` ends with a key, or is the whole and stays."""
+    try:
+        for part in path[:-1]:
+            left = left[part]
+        del left[path[-1]]
+    except (LookupError, TypeError):
+        return  # cut already, with something around it
+
+
+# ── the validator ────────────────────────────────────────────────────────────────────────────
+@cache
+def _validator() -> Any:
+    """Imported here: who only builds an Ensemble from its normal form (the controller) needs no validator."""
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.validators import Draft7Validator, extend
+
+    def matches(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+        # In Python "$" also stands before a last newline, in the schema's own language it does not.
+        if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+            yield ValidationError("pattern")
+
+    validator: Any = extend(Draft7Validator, {"pattern": matches})  # type: ignore[no-untyped-call]
+    return validator(the_schema())
+
+
+@cache
+def the_schema() -> dict[str, Any]:
+    """schemas/ensemble.schema.json."""
+    text: dict[str, Any] = json.loads(assets.schema("ensemble").read_text("utf-8"))
+    return text
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────
+def _unknown_keys(mistake: Mistake) -> Iterator[Problem]:
+    known = list(mistake.schema.get("properties", {}))
+    for key in mistake.value:
+        if key in known:
+            continue
+        path = (*mistake.path, key)
+        yield later_key(path) or _unknown_key(path, key, known)
+
+
+def _unknown_key(path: Path, key: str, known: list[str]) -> Problem:
+    return Problem(
+        "unknown-key", path, f'unknown key "{shortened(key)}"', _advice(path, key, known), at="key"
+    )
+
+
+def _advice(path: Path, key: str, known: list[str]) -> str:
+    if close := nearest(key, known):
+        return f'did you mean "{close}"?'
+    if home := _home(key):
+        return f"it belongs under `{home}`"
+    for where, hint in _ADVICE:
+        if re.fullmatch(where, address(path[:-1])):
+            return hint
+    return f"known here: {', '.join(known)}" if known else "nothing can stand here"
+
+
+_ADVICE = (
+    ("parameters", "a parameter stands under `fixed`, `grid`, `zip`, `cases` or `sample: {of: …}`"),
+    (".*/exclude", "an exclude either names parameters and their values, or has a `where` and nothing else"),
+)
+
+
+def _home(key: str) -> str | None:
+    """The part of the file whose key this is, when it stands one level off."""
+    properties = the_schema()["properties"]
+    sections = {name: properties[name].get("properties", {}) for name in ("worker", "cluster")}
+    sections["parameters"] = the_schema()["definitions"]["block"]["properties"]
+    return next((name for name, keys in sections.items() if key in keys), None)
+
+
+def _missing_keys(mistake: Mistake) -> Iterator[Problem]:
+    if not isinstance(mistake.value, dict):
+        return
+    known = mistake.schema.get("properties", {})
+    strangers = [key for key in mistake.value if key not in known]
+    for key in mistake.rule:
+        if key not in mistake.value and not nearest(key, strangers):
+            example = _written(key, _resolved(known.get(key, {})))
+            yield Problem("missing-key", mistake.path, f'{mistake.subject} has no "{key}"', example, at="key")
+
+
+def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = schema.get("$ref", "")
+    target = (
+        the_schema()["definitions"].get(reference.removeprefix("#/definitions/"), {}) if reference else {}
+    )
+    return {**target, **schema}
+
+
+def _written(key: str, schema: Mapping[str, Any]) -> str:
+    examples = schema.get("examples", ())
+    return f"for example {key}: {_yaml(examples[0])}" if examples else ""
+
+
+def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
+    """`oneOf` is only used for keys of which a map has exactly one."""
+    if not isinstance(mistake.value, dict):
+        return
+    keys = [branch["required"][0] for branch in mistake.rule]
+    present = [key for key in keys if key in mistake.value]
+    if not present and mistake.path in mistake.crowd:
+        return  # the kind is there, misspelt or from a later version, and has its own problem
+    if present:
+        message = f"{mistake.subject} has {_listed(present, 'and')}, and only one of them can stand"
+        yield Problem("too-many-kinds", (*mistake.path, present[1]), message, "keep one", at="key")
+    else:
+        message, hint = f"{mistake.subject} needs {_listed(keys, 'or')}", _for_example(mistake.schema)
+        yield Problem("missing-key", mistake.path, message, hint, at="key")
+
+
+def _companions(mistake: Mistake) -> Iterator[Problem]:
+    if not isinstance(mistake.value, dict) or mistake.path in mistake.crowd:
+        return
+    for key, others in mistake.rule.items():
+        for other in others:
+            if key in mistake.value and other not in mistake.value:
+                message = f'"{key}" goes with "{other}", which is not here'
+                yield Problem("missing-key", (*mistake.path, key), message, at="key")
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+}
+_UNITS = ("duration", "size")
+
+
+def _wrong_type(mistake: Mistake) -> Iterator[Problem]:
+    if answer := later_value(mistake.path, mistake.value):
+        yield answer
+        return
+    if mistake.value is None:
+        message = f"{mistake.subject} has no value"
+    else:
+        message = f"{mistake.subject} must be {_wanted(mistake)}, not {described(mistake.value)}"
+    yield Problem("wrong-type", mistake.path, message, _type_hint(mistake))
+
+
+def _wanted(mistake: Mistake) -> str:
+    if mistake.title in _UNITS:
+        return f"a {mistake.title}"
+    names = [mistake.rule] if isinstance(mistake.rule, str) else mistake.rule
+    return _listed([_TYPE_WORDS[name] for name in names if name != "null"], "or", quoted=False)
+
+
+def _type_hint(mistake: Mistake) -> str:
+    where = address(mistake.path)
+    if where == "worker/python" and isinstance(mistake.value, int | float):
+        return 'write it in quotes, such as "3.11": without them 3.10 is the number 3.1'
+    if mistake.title in _UNITS and isinstance(mistake.value, int | float):
+        return f"say the unit: {_plain_examples(mistake.schema)}"
+    if isinstance(mistake.value, str) and (number := _meant_number(mistake.value)):
+        return f"write {number}"
+    return _for_example(mistake.schema)
+
+
+def _meant_number(text: str) -> str | None:
+    """A number as people write it: 1,000 or 1_000 or "3"."""
+    bare = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", text.strip())
+    return bare if re.fullmatch(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", bare) else None
+
+
+def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
+    if not isinstance(mistake.value, str):
+        return  # the wrong type already has its problem
+    if answer := later_value(mistake.path, mistake.value):
+        yield answer
+        return
+    close = nearest(mistake.value, mistake.rule)
+    known = _listed(mistake.rule, "or") if len(mistake.rule) > 1 else f'"{mistake.rule[0]}"'
+    hint = f'did you mean "{close}"?' if close else f"write {known}"
+    if not close and len(mistake.rule) == 1:
+        hint = _for_example(mistake.schema)
+    yield Problem("unknown-value", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
+
+
+def _not_this(mistake: Mistake) -> Iterator[Problem]:
+    message = f"{described(mistake.value)} is no {mistake.title} this version reads"
+    yield Problem("wrong-value", mistake.path, message, f"write {_yaml(mistake.rule)}")
+
+
+def _wrong_form(mistake: Mistake) -> Iterator[Problem]:
+    if answer := later_value(mistake.path, mistake.value):
+        yield answer
+        return
+    rule = str(mistake.schema.get("description", "")).partition(". ")[0].removesuffix(".")
+    hint = "; ".join(filter(None, (rule, _for_example(mistake.schema))))
+    yield Problem("wrong-form", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
+
+
+def _too_small(mistake: Mistake) -> Iterator[Problem]:
+    yield _limit(mistake, f"at least {mistake.rule}")
+
+
+def _not_above(mistake: Mistake) -> Iterator[Problem]:
+    yield _limit(mistake, f"more than {mistake.rule}")
+
+
+def _too_large(mistake: Mistake) -> Iterator[Problem]:
+    yield _limit(mistake, f"at most {mistake.rule}")
+
+
+def _limit(mistake: Mistake, limit: str) -> Problem:
+    message = f"{mistake.subject} must be {limit}, not {_yaml(mistake.value)}"
+    return Problem("out-of-range", mistake.path, message, _for_example(mistake.schema))
+
+
+def _too_few(mistake: Mistake) -> Iterator[Problem]:
+    if not mistake.value:
+        yield Problem("empty", mistake.path, f"{mistake.subject} is empty", _for_example(mistake.schema))
+    else:
+        yield _wrong_length(mistake)
+
+
+def _too_many(mistake: Mistake) -> Iterator[Problem]:
+    yield _wrong_length(mistake)
+
+
+def _wrong_length(mistake: Mistake) -> Problem:
+    count = len(mistake.value)
+    message = f"{mistake.subject} must be a {mistake.title}, not {count} value{'s' if count != 1 else ''}"
+    return Problem("wrong-length", mistake.path, message, _for_example(mistake.schema))
+
+
+def _too_long(mistake: Mistake) -> Iterator[Problem]:
+    message = f"this {mistake.title} has {len(mistake.value)} letters, and at most {mistake.rule} fit"
+    yield Problem("too-long", mistake.path, message)
+
+
+def _empty_text(mistake: Mistake) -> Iterator[Problem]:
+    yield Problem("empty", mistake.path, f"{mistake.subject} is empty text", _for_example(mistake.schema))
+
+
+def _repeated(mistake: Mistake) -> Iterator[Problem]:
+    seen: list[Any] = []
+    for index, value in enumerate(mistake.value):
+        if value in seen:
+            first = ((*mistake.path, seen.index(value)), "the first time")
+            message = f"{described(value)} stands twice in {mistake.subject}"
+            yield Problem("listed-twice", (*mistake.path, index), message, "keep one", related=(first,))
+        seen.append(value)
+
+
+_TRANSLATIONS: dict[str, Callable[[Mistake], Iterator[Problem]]] = {
+    "additionalProperties": _unknown_keys,
+    "const": _not_this,
+    "dependencies": _companions,
+    "enum": _not_one_of,
+    "exclusiveMinimum": _not_above,
+    "maxItems": _too_many,
+    "maxLength": _too_long,
+    "maximum": _too_large,
+    "minItems": _too_few,
+    "minLength": _empty_text,
+    "minProperties": _too_few,
+    "minimum": _too_small,
+    "oneOf": _exactly_one,
+    "pattern": _wrong_form,
+    "required": _missing_keys,
+    "type": _wrong_type,
+    "uniqueItems": _repeated,
+}
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `word` was probably meant to be."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.7)
+    return close[0] if close else None
+
+
+def described(value: Any) -> str:
+    """A value for a sentence: `the number 3`, `"text"`, `a list`."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {shortened(str(value))}"
+        case str():
+            return f'"{shortened(value)}"'
+        case list():
+            return "a list"
+        case _:
+            return "a map"
+
+
+def _listed(words: Iterable[str], last: str, *, quoted: bool = True) -> str:
+    parts = [f'"{word}"' if quoted else word for word in words]
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def _for_example(schema: Mapping[str, Any]) -> str:
+    return f"for example {_plain_examples(schema)}" if schema.get("examples") else ""
+
+
+def _plain_examples(schema: Mapping[str, Any]) -> str:
+    return ", ".join(_yaml(example) for example in schema.get("examples", ())[:2])
+
+
+def _yaml(value: Any) -> str:
+    """As one would write it in the file, in one line."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_yaml(item) for item in value) + "]"
+        case str() if re.fullmatch(r"[A-Za-z][\w ./:-]*", value) and ": " not in value:
+            return value
+        case str() if not re.fullmatch(r"[\d.]+", value) and "{{" not in value and value[:1].isalnum():
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)

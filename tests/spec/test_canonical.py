@@ -1,0 +1,237 @@
+"""Short forms, long forms and defaults: one spelling for one meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudburst.spec import canonical as passes
+from cloudburst.spec.canonical import normalise
+
+STUDY: dict[str, Any] = {
+    "cloudburst": 1,
+    "name": "study",
+    "worker": {"directory": "code", "entrypoint": "model:run"},
+    "parameters": {},
+}
+
+
+def normal(**changes: Any) -> dict[str, Any]:
+    form, problems = normalise(STUDY | changes, Path())
+    assert problems == ()
+    return form
+
+
+def block(**sections: Any) -> dict[str, Any]:
+    form: dict[str, Any] = normal(parameters=sections)["parameters"][0]
+    return form
+
+
+def test_defaults() -> None:
+    assert normal() == {
+        "format": 1,
+        "name": "study",
+        "seed": 0,
+        "worker": {
+            "directory": "code",
+            "entrypoint": "model:run",
+            "command": None,
+            "python": None,
+            "timeout": None,
+            "retries": {"max": 0, "on": ["crash", "lost"]},
+            "needs": {"memory": None, "cpus": 1},
+            "isolation": "process",
+            "env": [],
+        },
+        "inputs": {},
+        "parameters": [{"block": "main", "at": ["parameters"]}],
+        "job": None,
+        "cluster": {"provider": {"local": {}}, "slots": "auto", "max_failures": None},
+        "results": [{"table": {"path": "results/study.csv"}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("15m", 900.0),
+        ("10s", 10.0),
+        ("1h30m", 5400.0),
+        ("2d", 172800.0),
+        ("1.5h", 5400.0),
+        ("0.1s", 0.1),
+        ("1d1h1m1s", 90061.0),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert passes.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2 GB", 2 * 10**9),
+        ("512 MiB", 512 * 2**20),
+        ("1kB", 1000),
+        ("1KB", 1000),
+        ("1.5 KiB", 1536),
+        ("7 B", 7),
+        ("1 TiB", 2**40),
+        ("3 MB", 3 * 10**6),
+        ("1KiB", 1024),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert passes.size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("value", "long"),
+    [
+        (2, {"max": 2, "on": ["crash", "lost"]}),
+        ({"max": 1.0}, {"max": 1, "on": ["crash", "lost"]}),
+        ({"max": 1, "on": "timeout"}, {"max": 1, "on": ["timeout"]}),
+        ({"max": 3, "on": ["error", "lost"]}, {"max": 3, "on": ["error", "lost"]}),
+    ],
+)
+def test_retries(value: Any, long: dict[str, Any]) -> None:
+    assert passes.retries(value) == long
+
+
+@pytest.mark.parametrize(
+    ("value", "long"),
+    [
+        ("5%", {"fraction": 0.05}),
+        ("100%", {"fraction": 1.0}),
+        ("0.1 %", {"fraction": 0.001}),
+        (5, {"count": 5}),
+        (None, None),
+    ],
+)
+def test_max_failures(value: Any, long: Any) -> None:
+    assert passes.max_failures(value) == long
+
+
+@pytest.mark.parametrize("provider", ["local", {"local": {}}, {"local": None}])
+def test_providers(provider: Any) -> None:
+    assert passes.cluster({"provider": provider})["provider"] == {"local": {}}
+
+
+@pytest.mark.parametrize(
+    ("value", "long"),
+    [
+        ([1, 2], {"values": [1, 2]}),
+        ([[1, 2], {"a": 1}], {"values": [[1, 2], {"a": 1}]}),
+        (7, {"values": [7]}),
+        ("net3.inp", {"values": ["net3.inp"]}),
+        (False, {"values": [False]}),
+        ({"value": ["1", "101"]}, {"values": [["1", "101"]]}),
+        ({"value": None, "when": "x"}, {"values": [None], "when": "x"}),
+        ({"values": ["a"], "when": "b"}, {"values": ["a"], "when": "b"}),
+        ({"from": 0.8, "to": 1.2, "step": 0.1}, {"from": 0.8, "to": 1.2, "step": 0.1}),
+        ({"from": 1, "to": 9, "count": 5.0}, {"from": 1, "to": 9, "count": 5, "scale": "linear"}),
+        (
+            {"values": {"from": 1, "to": 2, "step": 1}, "when": "b"},
+            {"from": 1, "to": 2, "step": 1, "when": "b"},
+        ),
+        (
+            {"from": 1, "to": 9, "count": 3, "scale": "log", "when": "b"},
+            {"from": 1, "to": 9, "count": 3, "scale": "log", "when": "b"},
+        ),
+    ],
+)
+def test_axes(value: Any, long: dict[str, Any]) -> None:
+    assert passes.axis(value) == long
+
+
+def test_a_range_may_stand_wherever_a_list_of_values_may() -> None:
+    form = block(zip=[{"a": {"from": 1, "to": 2, "step": 1}, "b": ["x", "y"]}])
+
+    assert form["zip"] == [{"a": {"from": 1, "to": 2, "step": 1}, "b": {"values": ["x", "y"]}}]
+
+
+@pytest.mark.parametrize(
+    ("choice", "values"),
+    [
+        (["a", "b"], ["a", "b"]),
+        ({"from": 0.8, "to": 1.0, "step": 0.1}, [0.8, 0.9, 1.0]),
+        ({"from": 1, "to": 3, "step": 1}, [1, 2, 3]),
+        ({"from": 0, "to": 1, "count": 3}, [0, 0.5, 1]),
+        ({"from": 1, "to": 100, "count": 3, "scale": "log"}, [1.0, 10.0, 100.0]),
+    ],
+)
+def test_choices_are_written_out(choice: Any, values: list[Any]) -> None:
+    form = block(sample={"method": "random", "n": 3, "of": {"a": {"choice": choice}}})
+
+    assert form["sample"]["of"]["a"] == {
+        "choice": pytest.approx(values) if values[0] == 1.0 else values,
+        "weights": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "code"),
+    [
+        ({"from": 0, "to": 1, "step": 0.3}, "range-misses-end"),
+        ({"from": 1, "to": 10**9, "step": 1}, "too-many-values"),
+    ],
+)
+def test_choices_that_cannot_be_written_out(choice: Any, code: str) -> None:
+    parameters = {"sample": {"method": "random", "n": 3, "of": {"a": {"choice": choice}}}}
+
+    _, (problem,) = normalise(STUDY | {"parameters": parameters}, Path())
+
+    assert problem.code == code
+    assert problem.path[:6] == ("parameters", "sample", "of", "a", "choice", *problem.path[5:6])
+
+
+def test_replicates() -> None:
+    assert block(replicates=3)["replicates"] == {"n": 3, "as": "seed"}
+    assert block(replicates={"n": 2.0, "as": "draw"})["replicates"] == {"n": 2, "as": "draw"}
+
+
+def test_a_derived_number_is_its_own_expression() -> None:
+    assert block(derive={"a": 2.5, "b": True, "c": "a * 2"})["derive"] == {
+        "a": "2.5",
+        "b": "true",
+        "c": "a * 2",
+    }
+
+
+def test_excludes_name_values_or_a_where() -> None:
+    form = block(exclude=[{"a": 1, "b": "x"}, {"where": "a > 1"}])
+
+    assert form["exclude"] == [{"match": {"a": 1, "b": "x"}}, {"where": "a > 1"}]
+
+
+def test_sections_keep_the_order_written() -> None:
+    assert list(block(replicates=2, zip=[{"a": [1]}], grid={"c": 1, "b": 2}))[2:] == [
+        "replicates",
+        "zip",
+        "grid",
+    ]
+    assert list(block(grid={"c": 1, "b": 2})["grid"]) == ["c", "b"]
+
+
+def test_block_names() -> None:
+    form = normal(parameters=[{"block": "corners"}, {"fixed": {"a": 1}}, {}])["parameters"]
+
+    assert [(part["block"], part["at"]) for part in form] == [
+        ("corners", ["parameters", 0]),
+        ("block-2", ["parameters", 1]),
+        ("block-3", ["parameters", 2]),
+    ]
+
+
+def test_a_single_block_may_have_a_name() -> None:
+    assert block(block="calibration")["block"] == "calibration"
+
+
+def test_numbers_that_are_whole_become_whole() -> None:
+    form = normal(seed=1e3, cluster={"slots": 4.0})
+
+    assert form["seed"] == 1000
+    assert isinstance(form["seed"], int)
+    assert isinstance(form["cluster"]["slots"], int)

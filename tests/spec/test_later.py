@@ -1,0 +1,97 @@
+"""What comes later is said to come later: never accepted in silence, never called unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudburst.spec import build, load
+
+SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %s}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{key}: 1" for key in ("templates", "outputs", "extends", "order", "notify")]
+    + [f"cluster: {{{key}: 1}}" for key in ("dashboards", "rescue", "keep_results", "ssh_keys", "workers")]
+    + [f"cluster: {{{key}: 1}}" for key in ("max_cost", "ttl", "idle_stop")]
+    + [f"cluster: {{provider: {kind}}}" for kind in ("swarm", "digitalocean", "ssh")]
+    + [f"cluster: {{provider: {{{kind}: {{}}}}}}" for kind in ("swarm", "digitalocean", "ssh")]
+    + [f"parameters: {{{key}: 1}}" for key in ("oat", "order", "take")]
+    + [f"parameters: {{grid: {{a: {{values: [1], {key}: x}}}}}}" for key in ("unit", "was", "take")]
+    + [f"parameters: {{table: {{file: {file}}}}}" for file in ("a.parquet", "a.xlsx", "a.json", "a.tsv")]
+    + [
+        SAMPLE % f"{key}: 1"
+        for key in ("correlate", "scramble", "second_order", "groups", "trajectories", "levels")
+    ]
+    + [SAMPLE % "paired: false"]
+    + [SAMPLE.replace("lhs", method) % "seed: 1" for method in ("sobol", "halton", "saltelli", "morris")]
+    + [
+        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{mean: 1}}") % "seed: 1"
+        for kind in ("truncnormal", "lognormal")
+    ]
+    + [
+        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{a: 1}}") % "seed: 1"
+        for kind in ("triangular", "exponential", "weibull")
+    ]
+    + [
+        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{a: 1}}") % "seed: 1"
+        for kind in ("gamma", "beta", "poisson")
+    ]
+    + [SAMPLE.replace("0, 1", '0, "2 * b"') % "seed: 1", SAMPLE.replace("0, 1", '"{{ b }}", 2') % "seed: 1"]
+    + [
+        'parameters: {grid: {a: {from: 0, to: "2 * b", step: 1}}}',
+        "parameters: {zip: [{a: {from: b, to: 1, step: 1}}]}",
+    ]
+    + ["results: [{influxdb: {database: x}}]", "results: [{table: {path: a.parquet}}]"],
+)
+def test_it_is_answered_with_what_to_do_today(read: Any, text: str) -> None:
+    later = [d for d in read(text).diagnostics if d.code not in ("missing-key",)]
+
+    assert {d.code for d in later} == {"not-in-this-version"}
+    assert all("not in this version" in d.message for d in later)
+    assert all(d.hint for d in later)
+
+
+@pytest.mark.parametrize("key", ["image", "threads", "scratch", "stop_grace", "templates", "outputs"])
+def test_keys_of_the_worker(read: Any, key: str) -> None:
+    text = f"cloudburst: 1\nname: s\nworker: {{directory: d, entrypoint: a:b, {key}: 1}}\nparameters: {{}}\n"
+
+    (diagnostic,) = read(text, head=False).diagnostics
+
+    assert diagnostic.code == "not-in-this-version"
+    assert (diagnostic.span.line, diagnostic.span.column) == (3, 41)
+
+
+@pytest.mark.parametrize("value", ["1,000", "1_000"])
+def test_a_number_written_oddly_is_no_expression(read: Any, value: str) -> None:
+    found = read(SAMPLE.replace("0, 1", f'0, "{value}"') % "seed: 1").diagnostics
+
+    assert [d.code for d in found] == ["wrong-type"]
+
+
+# ── machines are set aside for a run here ────────────────────────────────────────────────────
+def test_a_run_on_this_machine_sets_machines_aside(tmp_path: Path) -> None:
+    file = tmp_path / "ensemble.yaml"
+    file.write_text(
+        "cloudburst: 1\nname: rented\nworker: {directory: worker, entrypoint: 'jobs:work'}\n"
+        "parameters: {grid: {n: [1, 2]}}\n"
+        "cluster: {provider: {digitalocean: {region: nyc3}}, workers: 3, max_cost: 25 USD, slots: 2}\n"
+    )
+    assert load(file).ensemble is None
+    here = load(file, local=True)
+    assert here.diagnostics == ()
+    assert here.ensemble is not None
+    assert (here.ensemble.cluster.provider, here.ensemble.cluster.slots) == ("local", 2)
+    assert build(here.normal) == here.ensemble
+
+
+def test_other_mistakes_are_not_set_aside(tmp_path: Path) -> None:
+    file = tmp_path / "ensemble.yaml"
+    file.write_text(
+        "cloudburst: 1\nname: rented\nworker: {directory: worker, entrypoint: 'jobs:work'}\n"
+        "parameters: {grid: {n: [1, 2]}}\ncluster: {provider: ssh, slotz: 2}\n"
+    )
+    assert [d.code for d in load(file, local=True).diagnostics] == ["unknown-key"]

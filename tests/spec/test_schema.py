@@ -1,0 +1,329 @@
+"""What schemas/ensemble.schema.json says, in words and with places."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from cloudburst import assets
+from cloudburst.diagnostics import Problem
+from cloudburst.spec import schema
+
+SCHEMA = json.loads(assets.schema("ensemble").read_text("utf-8"))
+STUDY = {
+    "cloudburst": 1,
+    "name": "study",
+    "worker": {"directory": "code", "entrypoint": "model:run"},
+    "parameters": {},
+}
+
+
+def problems(**changes: Any) -> list[Problem]:
+    return list(schema.validate(STUDY | changes))
+
+
+def only(**changes: Any) -> Problem:
+    (problem,) = problems(**changes)
+    return problem
+
+
+# ── the schema itself ────────────────────────────────────────────────────────────────────────
+def properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key the language has, with its schema."""
+    if isinstance(node, dict):
+        for name, part in (
+            node.get("properties", {}).items() if isinstance(node.get("properties"), dict) else ()
+        ):
+            yield f"{path}/{name}", part
+        for name, part in node.items():
+            yield from properties(
+                part, f"{path}/{name}" if name not in ("properties", "definitions") else path
+            )
+    elif isinstance(node, list):
+        for part in node:
+            yield from properties(part, path)
+
+
+def test_it_is_a_draft_07_schema() -> None:
+    Draft7Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [pytest.param(*found, id=found[0]) for found in properties(SCHEMA)]
+)
+def test_every_key_has_a_description_and_an_example_for_the_editor(name: str, part: dict[str, Any]) -> None:
+    assert part.get("description", "").endswith("."), name
+    assert part.get("examples"), name
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [pytest.param(*found, id=found[0]) for found in properties(SCHEMA)]
+)
+def test_every_example_is_accepted(name: str, part: dict[str, Any]) -> None:
+    validator = Draft7Validator({**part, "definitions": SCHEMA["definitions"]})
+    resolved = Draft7Validator({"allOf": [part], "definitions": SCHEMA["definitions"]})
+
+    for example in part["examples"]:
+        assert validator.is_valid(example), name
+        assert resolved.is_valid(example), name
+
+
+def keywords(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, part in node.items():
+            if key in ("properties", "definitions"):
+                for inner in part.values():
+                    yield from keywords(inner)
+            elif key not in ("examples", "default", "dependencies"):
+                yield key
+                yield from keywords(part)
+            elif key == "dependencies":
+                yield key
+    elif isinstance(node, list):
+        for part in node:
+            yield from keywords(part)
+
+
+def test_every_keyword_of_the_schema_has_a_translation() -> None:
+    annotations = {"$schema", "$id", "$ref", "title", "description", "items", "if", "then", "else"}
+
+    assert set(keywords(SCHEMA)) - annotations <= set(schema._TRANSLATIONS)
+
+
+def test_a_study_is_accepted() -> None:
+    assert problems() == []
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("text", "mark", "hint"),
+    [
+        ("timout: 3", (4, 1, "unknown-key"), ""),
+        ("clutser: {slots: 2}", (4, 1, "unknown-key"), 'did you mean "cluster"?'),
+        ("timeout: 3m", (4, 1, "unknown-key"), "it belongs under `worker`"),
+        ("grid: {a: [1]}", (4, 1, "unknown-key"), "it belongs under `parameters`"),
+        ("cluster: {provder: local}", (4, 11, "unknown-key"), 'did you mean "provider"?'),
+        ("parameters: {demand: [1, 2]}", (4, 14, "unknown-key"), "a parameter stands under"),
+        ("parameters: {grid: {a: {from: 1, to: 2, stp: 1}}}", (4, 41, "unknown-key"), 'did you mean "step"?'),
+        ("parameters: {exclude: [{where: x, a: 1}]}", (4, 35, "unknown-key"), "`where`"),
+        (
+            "parameters: {sample: {method: lhs, n: 1, of: {a: {unifrm: [1, 2]}}}}",
+            (4, 51, "unknown-key"),
+            "uniform",
+        ),
+    ],
+)
+def test_unknown_keys(read: Any, text: str, mark: tuple[int, int, str], hint: str) -> None:
+    found = [d for d in read(text).diagnostics if d.code == "unknown-key"]
+
+    assert [(d.span.line, d.span.column, d.code) for d in found] == [mark]
+    assert hint in found[0].hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        ({"worker": {"entrypoint": "a:b"}}, ("worker",), '"directory"'),
+        ({"worker": {"directory": "a"}}, ("worker",), '"entrypoint" or "command"'),
+        ({"parameters": {"table": {}}}, ("parameters", "table"), '"file"'),
+        ({"parameters": {"replicates": {"as": "s"}}}, ("parameters", "replicates"), '"n"'),
+        (
+            {"parameters": {"grid": {"a": {"from": 1, "to": 2}}}},
+            ("parameters", "grid", "a"),
+            '"step" or "count"',
+        ),
+        (
+            {"parameters": {"grid": {"a": {"when": "x"}}}},
+            ("parameters", "grid", "a"),
+            '"from", "values" or "value"',
+        ),
+        ({"parameters": {"zip": [{"a": {"from": 1, "step": 2}}]}}, ("parameters", "zip", 0, "a"), '"to"'),
+        ({"results": [{}]}, ("results", 0), '"table" or "files"'),
+    ],
+)
+def test_missing_keys_are_named(changes: dict[str, Any], path: tuple[Any, ...], words: str) -> None:
+    problem = only(**changes)
+
+    assert (problem.code, problem.path) == ("missing-key", path)
+    assert words in problem.message
+
+
+def test_a_missing_key_shows_an_example() -> None:
+    value = {key: part for key, part in STUDY.items() if key != "name"}
+
+    (problem,) = schema.validate(value)
+
+    assert problem.message == 'the file has no "name"'
+    assert problem.hint == "for example name: net3-diameters"
+
+
+def test_a_misspelt_key_is_not_missing_too() -> None:
+    assert [p.code for p in problems(worker={"direcotry": "a", "entrypoint": "a:b"})] == ["unknown-key"]
+
+
+def test_two_kinds_at_once() -> None:
+    problem = only(worker={"directory": "a", "entrypoint": "a:b", "command": ["c"]})
+
+    assert (problem.code, problem.path) == ("too-many-kinds", ("worker", "command"))
+
+
+@pytest.mark.parametrize(
+    "pair", [{"from": 1}, {"values": [1], "step": 1}, {"from": 1, "to": 2, "step": 1, "scale": "log"}]
+)
+def test_keys_that_go_together(pair: dict[str, Any]) -> None:
+    assert "missing-key" in [p.code for p in problems(parameters={"grid": {"a": pair}})]
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("changes", "code", "message", "hint"),
+    [
+        ({"seed": "7"}, "wrong-type", '"seed" must be a whole number, not "7"', "write 7"),
+        ({"seed": None}, "wrong-type", '"seed" has no value', "for example 2018"),
+        ({"seed": -1}, "out-of-range", '"seed" must be at least 0, not -1', "for example 2018"),
+        ({"seed": 2**63}, "out-of-range", "at most", ""),
+        (
+            {"cloudburst": 2},
+            "wrong-value",
+            "the number 2 is no language version this version reads",
+            "write 1",
+        ),
+        ({"cloudburst": True}, "wrong-value", "true is no language version", "write 1"),
+        ({"name": "Net3 Study"}, "wrong-form", '"Net3 Study" is no study name', "lower-case letters"),
+        ({"name": "net3\n"}, "wrong-form", "is no study name", ""),
+        ({"name": "x" * 41}, "too-long", "41 letters", ""),
+        ({"name": 3}, "wrong-type", '"name" must be text, not the number 3', ""),
+        ({"worker": "net3"}, "wrong-type", '"worker" must be a map, not "net3"', "directory: net3"),
+        ({"parameters": 3}, "wrong-type", "must be a map or a list", ""),
+        ({"parameters": {"grid": {"a": []}}}, "empty", '"a" is empty', "for example [0.8, 1.0, 1.2]"),
+        ({"parameters": {"grid": {}}}, "empty", '"grid" is empty', ""),
+        ({"parameters": {"grid": {"a": None}}}, "wrong-type", '"a" has no value', ""),
+        ({"parameters": {"replicates": 0}}, "out-of-range", "at least 1", ""),
+        ({"parameters": {"zip": {"a": [1]}}}, "wrong-type", '"zip" must be a list, not a map', "[{pump:"),
+        ({"parameters": {"cases": [1]}}, "wrong-type", "this row must be a map, not the number 1", ""),
+        ({"parameters": {"derive": {"a": [1]}}}, "wrong-type", "must be text, a number or true or false", ""),
+        (
+            {"cluster": {"slots": "many"}},
+            "unknown-value",
+            '"many" is no number of slots',
+            "for example auto, 4",
+        ),
+        ({"cluster": {"slots": 0}}, "out-of-range", "at least 1", ""),
+        (
+            {"cluster": {"provider": "locl"}},
+            "unknown-value",
+            '"locl" is no provider',
+            'did you mean "local"?',
+        ),
+        ({"cluster": {"max_failures": "many"}}, "wrong-form", "is no limit of failures", "5%"),
+        ({"results": []}, "empty", '"results" is empty', "path: results/net3.csv"),
+        ({"results": [{"table": {"path": "a.txt"}}]}, "wrong-form", '"a.txt" is no table file', ".sqlite"),
+        ({"inputs": {"a": ""}}, "empty", '"a" is empty text', "data/city.inp"),
+    ],
+)
+def test_values(changes: dict[str, Any], code: str, message: str, hint: str) -> None:
+    problem = only(**changes)
+
+    assert problem.code == code
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code", "hint"),
+    [
+        ("timeout", 600, "wrong-type", "say the unit: 15m, 10s"),
+        ("timeout", "10:30", "wrong-form", "for example 15m"),
+        ("timeout", "5 minutes", "wrong-form", "for example 15m"),
+        ("needs", {"memory": 2}, "wrong-type", "say the unit: 2 GB"),
+        ("needs", {"memory": "2 gigs"}, "wrong-form", "2 GB"),
+        ("needs", {"cpus": 0}, "out-of-range", ""),
+        ("python", 3.1, "wrong-type", "write it in quotes"),
+        ("python", "3.11.4", "wrong-form", "3.11"),
+        ("entrypoint", "model.run", "wrong-form", "module:function"),
+        ("isolation", "proces", "unknown-value", 'did you mean "process"?'),
+        ("retries", {"max": 1, "on": ["crsh"]}, "unknown-value", 'did you mean "crash"?'),
+        ("retries", {"max": 1, "on": ["crash", "crash"]}, "listed-twice", "keep one"),
+        ("env", ["A-B"], "wrong-form", "LICENSE_SERVER"),
+    ],
+)
+def test_values_of_the_worker(key: str, value: Any, code: str, hint: str) -> None:
+    problem = only(worker=STUDY["worker"] | {key: value})  # type: ignore[operator]
+
+    assert problem.code == code
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("distribution", "code"),
+    [
+        ({"uniform": [1]}, "wrong-length"),
+        ({"uniform": [1, 2, 3]}, "wrong-length"),
+        ({"uniform": {"min": 1, "max": 2}}, "wrong-type"),
+        ({"normal": {"mean": 1, "sd": 0}}, "out-of-range"),
+        ({"integers": [1, 2.5]}, "wrong-type"),
+        ({"choice": []}, "empty"),
+        ({"choice": [1], "weights": [-1]}, "out-of-range"),
+        ({"uniform": [1, 2], "weights": [1]}, "missing-key"),
+        ({"uniform": [1, 2], "normal": {"mean": 1, "sd": 2}}, "too-many-kinds"),
+        ({}, "missing-key"),
+        (5, "wrong-type"),
+    ],
+)
+def test_distributions(distribution: Any, code: str) -> None:
+    problem = only(parameters={"sample": {"method": "lhs", "n": 3, "of": {"a": distribution}}})
+
+    assert problem.code == code
+    assert problem.path[:4] == ("parameters", "sample", "of", "a")
+
+
+@pytest.mark.parametrize(("text", "number"), [("1,000", "1000"), ("1_000_000", "1000000"), ("3", "3")])
+def test_numbers_as_people_write_them(text: str, number: str) -> None:
+    assert only(parameters={"replicates": {"n": text}}).hint == f"write {number}"
+
+
+def test_whole_numbers_may_be_written_with_exponents() -> None:
+    assert (
+        problems(parameters={"sample": {"method": "random", "n": 1e3, "of": {"a": {"uniform": [0, 1]}}}})
+        == []
+    )
+
+
+def test_the_validators_own_words_are_not_used() -> None:
+    text = " ".join(
+        p.message + p.hint for p in problems(name=3, seed="x", worker={}, results=[{}], parameters=[], x=1)
+    )
+
+    assert not re.search(
+        r"is not of type|valid under|required property|Additional properties|should be", text
+    )
+
+
+# ── what is left ─────────────────────────────────────────────────────────────────────────────
+def test_what_is_sound_goes_on_to_the_other_checks() -> None:
+    value = STUDY | {"nmae": 1, "parameters": {"grid": {"a": [], "b": [1]}}}
+
+    left = schema.sound(value, [("nmae",), ("parameters", "grid", "a")])
+
+    assert left == STUDY | {"parameters": {"grid": {"b": [1]}}}
+    assert "nmae" in value
+
+
+def test_a_wrong_item_takes_its_list_with_it_and_nothing_else_moves() -> None:
+    value = STUDY | {"parameters": [{"cases": [{"a": 1}, 2]}, {"fixed": {"b": 1}}]}
+
+    left = schema.sound(value, [("parameters", 0, "cases", 1)])
+
+    assert left is not None
+    assert left["parameters"] == [{}, {"fixed": {"b": 1}}]
+
+
+@pytest.mark.parametrize("value", [None, [1], "text", 3])
+def test_nothing_is_left_of_what_is_no_map(value: Any) -> None:
+    assert schema.sound(value, [()]) is None
