@@ -1,0 +1,297 @@
+"""What is wrong with a study's expressions and templates, found by reading them.
+
+Each rule yields problems by path; `check` runs them all, and when names are right has `trial` try
+rows. What the shape of the file alone can say was said by `spec.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from ..diagnostics import Path, Problem
+from ..spec.ensemble import Block, Cases, Ensemble, Replicates, Sample, Table
+from . import trial
+from .draws import MOST_ROWS, Draws, drawn
+from .expressions import FUNCTIONS, Expression, ExpressionError, expression, text
+from .filters import REPLICATE, ROW, axes, conditions
+from .jobs import COMMAND_PATH, INPUTS, JOB_ID, JOB_PATH
+from .space import names_in, names_of
+from .templates import Spot, spots, texts
+
+_ELSEWHERE: Mapping[str, str] = {
+    ROW: "is known only in a `where`: what a job is does not depend on its position",
+    JOB_ID: "is known only in `command`: an id cannot depend on itself",
+    REPLICATE: "is known only where the block has `replicates`, and not in a `when`",
+    INPUTS: "is known only in `job` and `command`, and when the file has `inputs`",
+}
+
+
+def check(
+    ensemble: Ensemble, draws: Draws | None = None, inputs: Mapping[str, str] | None = None
+) -> Iterator[Problem]:
+    """Everything found, errors and warnings. The trial is left out when names are already wrong."""
+    problems = [problem for rule in RULES for problem in rule(ensemble)]
+    yield from problems
+    if not any(problem.severity == "error" for problem in problems):
+        yield from trial.run(ensemble, draws or Draws(), inputs)
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class _Place:
+    """Where an expression stands: the names it can see there, and why it cannot see some others."""
+
+    known: Set[str]
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    inputs: Set[str] = frozenset()
+
+    def judge(self, path: Path, source: str) -> Iterator[Problem]:
+        try:
+            found = expression(source)
+        except ExpressionError as error:
+            yield Problem("expression", path, error.message, error.hint)
+        else:
+            yield from self.judge_names(path, found)
+
+    def judge_names(self, path: Path, found: Expression) -> Iterator[Problem]:
+        for name in sorted(found.names - self.known - FUNCTIONS.keys()):
+            reason = self.why_not.get(name) or _ELSEWHERE.get(name)
+            if reason:
+                yield Problem("name-not-here", path, f"`{name}` {reason}")
+            else:
+                yield self.unknown(path, name)
+        for name in sorted(found.inputs - self.inputs) if INPUTS in self.known else ():
+            hint = _nearest(name, self.inputs)
+            yield Problem("unknown-input", path, f"there is no input `{name}` under `inputs:`", hint)
+
+    def unknown(self, path: Path, name: str) -> Problem:
+        quotes = f"for the text, write '{name}' with quotes"
+        nearest = _nearest(name, {*self.known, *FUNCTIONS})
+        hint = f"{nearest} {quotes[0].upper()}{quotes[1:]}" if nearest else quotes
+        return Problem("unknown-name", path, f"there is no parameter `{name}` here", hint)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def _seed_names(block: Block) -> set[str]:
+    return {source.name for source in block.sources if isinstance(source, Replicates)}
+
+
+def _given(block: Block) -> set[str]:
+    """Parameters that are there before seeds and derived values are."""
+    given = {name for source in block.sources for name in names_of(source)}
+    return (given | {one.name for one in block.fixed}) - _seed_names(block)
+
+
+def _replicate_name(blocks: Iterable[Block]) -> set[str]:
+    return {REPLICATE} if any(_seed_names(block) for block in blocks) else set()
+
+
+def check_when(ensemble: Ensemble) -> Iterator[Problem]:
+    """A `when` sees what is given: not itself, not seeds, not derived values."""
+    for block in ensemble.blocks:
+        given = _given(block)
+        late = {one.name: "is derived, and a `when` is answered before that" for one in block.derive}
+        late |= dict.fromkeys(_seed_names(block), "is a seed, and seeds hang on what a `when` leaves")
+        for axis in (axis for source in block.sources for axis in axes(source)):
+            if axis.when is not None:
+                own = {axis.name: "is the parameter this `when` is about"}
+                place = _Place(given - {axis.name}, late | own)
+                yield from place.judge((*axis.path, "when"), axis.when)
+
+
+def check_when_order(ensemble: Ensemble) -> Iterator[Problem]:
+    """Two axes whose `when`s name each other; one that names itself is said by `check_when`."""
+    for block in ensemble.blocks:
+        whens = [axis for source in block.sources for axis in axes(source) if axis.when is not None]
+        if any(
+            not _reads(axis.when or "") or axis.name in expression(axis.when or "").names for axis in whens
+        ):
+            continue
+        try:
+            conditions(block)
+        except ExpressionError as error:
+            yield Problem("when-cycle", (*whens[0].path, "when"), error.message)
+
+
+def _reads(source: str) -> bool:
+    try:
+        expression(source)
+    except ExpressionError:
+        return False
+    return True
+
+
+def check_tables(ensemble: Ensemble) -> Iterator[Problem]:
+    """A table's `where` sees the table's columns and `row`."""
+    for block in ensemble.blocks:
+        others = dict.fromkeys(names_in(block), "is not a column of this table")
+        for source in block.sources:
+            if isinstance(source, Table) and source.where is not None:
+                yield from _Place({*source.columns, ROW}, others).judge((*source.path, "where"), source.where)
+
+
+def check_derive(ensemble: Ensemble) -> Iterator[Problem]:
+    """A derived value sees what is given, seeds, and what was derived before it."""
+    for block in ensemble.blocks:
+        known = _given(block) | _seed_names(block) | _replicate_name([block])
+        later = {one.name: "is derived further down: move it up" for one in block.derive}
+        for one in block.derive:
+            place = _Place(known, later | {one.name: "cannot be derived from itself"})
+            yield from place.judge(one.path, one.expression)
+            known = known | {one.name}
+
+
+def check_exclude(ensemble: Ensemble) -> Iterator[Problem]:
+    """An `exclude` sees everything in its block, and `row`."""
+    for block in ensemble.blocks:
+        place = _Place({*names_in(block), *_replicate_name([block]), ROW})
+        for entry in block.exclude:
+            if entry.where is not None:
+                yield from place.judge((*entry.path, "where"), entry.where)
+            for name in sorted((entry.match or {}).keys() - place.known):
+                hint = _nearest(name, place.known)
+                message = f"`{name}` is no parameter of this block"
+                yield Problem("unknown-name", (*entry.path, name), message, hint, at="key")
+
+
+# ── templates ────────────────────────────────────────────────────────────────────────────────
+def _templates(ensemble: Ensemble) -> Iterator[tuple[object, Path, set[str]]]:
+    """What holds {{ }}, its path, and the names it can see besides parameters."""
+    reserved = _replicate_name(ensemble.blocks) | ({INPUTS} if ensemble.inputs else set())
+    if ensemble.job is not None:
+        yield ensemble.job, JOB_PATH, reserved
+    if ensemble.worker.command is not None:
+        yield ensemble.worker.command, COMMAND_PATH, reserved | {JOB_ID}
+
+
+def _spots(ensemble: Ensemble) -> list[Spot]:
+    """All expressions in `job` and `command`; none when one of them cannot be read."""
+    try:
+        return [spot for value, path, _ in _templates(ensemble) for spot in spots(value, path)]
+    except ExpressionError:
+        return []
+
+
+def check_templates(ensemble: Ensemble) -> Iterator[Problem]:
+    parameters = {name for block in ensemble.blocks for name in names_in(block)}
+    inputs = {one.name for one in ensemble.inputs}
+    for value, path, reserved in _templates(ensemble):
+        place = _Place(parameters | reserved, inputs=inputs)
+        for where, source in texts(value, path):
+            try:
+                parts = text(source)
+            except ExpressionError as error:
+                yield Problem("expression", where, error.message, error.hint)
+                continue
+            for part in parts:
+                if isinstance(part, Expression):
+                    yield from place.judge_names(where, part)
+
+
+def check_absent(ensemble: Ensemble) -> Iterator[Problem]:
+    """Inside a longer text every block must have the names."""
+    everywhere = {name for block in ensemble.blocks for name in names_in(block)}
+    everywhere |= _replicate_name(ensemble.blocks)
+    for spot in _spots(ensemble):
+        needed = spot.expression.names - spot.expression.asked
+        for block in ensemble.blocks if not spot.optional else ():
+            lacking = needed & everywhere - {*names_in(block), *_replicate_name([block])}
+            for name in sorted(lacking):
+                message = f"block `{block.name}` has no `{name}`"
+                if name == REPLICATE:
+                    message = f"block `{block.name}` has no `replicates`, so no `replicate`"
+                hint = f"ask first: `… if {name} is defined else …`, or make {{{{ {name} }}}} a key's whole value"
+                yield Problem("name-absent", spot.path, message, hint, related=((block.path, "the block"),))
+
+
+# ── what nothing uses ────────────────────────────────────────────────────────────────────────
+def _used(ensemble: Ensemble, block: Block) -> set[str]:
+    """Names that reach a job of the block, through derived values too."""
+    used = {name for spot in _spots(ensemble) for name in spot.expression.names}
+    for one in reversed(block.derive):
+        if one.name in used and _reads(one.expression):
+            used |= expression(one.expression).names
+    return used
+
+
+def _asked_for(block: Block) -> set[str]:
+    """Names a block's own expressions look at."""
+    sources = [axis.when for source in block.sources for axis in axes(source) if axis.when is not None]
+    sources += [source.where for source in block.sources if isinstance(source, Table) and source.where]
+    sources += [entry.where for entry in block.exclude if entry.where is not None]
+    sources += [one.expression for one in block.derive]
+    named = {name for source in sources if _reads(source) for name in expression(source).names}
+    return named.union(*((entry.match or {}).keys() for entry in block.exclude))
+
+
+def _written(block: Block) -> Iterator[tuple[str, Path]]:
+    """The parameters somebody wrote down by name. A table is often wider than its use."""
+    for fixed in block.fixed:
+        yield fixed.name, fixed.path
+    for source in block.sources:
+        for axis in axes(source):
+            yield axis.name, axis.path
+        for draw in source.draws if isinstance(source, Sample) else ():
+            yield draw.name, draw.path
+        if isinstance(source, Cases):
+            places = {name: (*source.path, i, name) for i, row in enumerate(source.rows) for name in row}
+            yield from places.items()
+    for derived in block.derive:
+        yield derived.name, derived.path
+
+
+def _has_template(ensemble: Ensemble) -> bool:
+    return ensemble.job is not None or ensemble.worker.command is not None
+
+
+def check_unused(ensemble: Ensemble) -> Iterator[Problem]:
+    """Without a template a function gets every parameter; with one, some may have been forgotten."""
+    for block in ensemble.blocks if _has_template(ensemble) else ():
+        used = _used(ensemble, block) | _asked_for(block)
+        for name, path in _written(block):
+            if name not in used:
+                message = f"nothing uses the parameter `{name}`"
+                hint = f"name it in the template, as in `{{{{ {name} }}}}`, or take it out"
+                yield Problem("unused-parameter", path, message, hint, "warning", "key")
+
+
+def check_replicates(ensemble: Ensemble) -> Iterator[Problem]:
+    """Replicates nothing tells apart compute the same thing again."""
+    for block in ensemble.blocks if _has_template(ensemble) else ():
+        used = _used(ensemble, block)
+        for source in block.sources:
+            if isinstance(source, Replicates) and source.n > 1 and not {source.name, REPLICATE} & used:
+                message = f"all {source.n} replicates are the same job: it takes neither `{source.name}` nor `replicate`"
+                hint = f"put {{{{ {source.name} }}}} into the template"
+                yield Problem("replicates-alike", source.path, message, hint, "warning")
+
+
+def check_drawn(ensemble: Ensemble) -> Iterator[Problem]:
+    """What is drawn at plan has to fit into the plan."""
+    for block in ensemble.blocks:
+        for sample, draw in drawn(block):
+            if sample.n > MOST_ROWS:
+                message = f"`{draw.name}` is drawn at plan, for at most {MOST_ROWS:,} rows; n is {sample.n:,}"
+                hint = "uniform, integers and choice are computed when needed, for any n"
+                yield Problem("too-many-draws", (*sample.path, "n"), message, hint)
+
+
+Rule = Callable[[Ensemble], Iterator[Problem]]
+RULES: tuple[Rule, ...] = (
+    check_when,
+    check_when_order,
+    check_tables,
+    check_derive,
+    check_exclude,
+    check_templates,
+    check_absent,
+    check_unused,
+    check_replicates,
+    check_drawn,
+)

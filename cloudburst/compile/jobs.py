@@ -1,0 +1,127 @@
+"""Jobs: what one row asks a worker to compute. Descriptions, arguments and ids, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..spec.ensemble import Ensemble, Value
+from .expressions import ExpressionError, Scope, as_text
+from .filters import REPLICATE, RowError, describe
+from .identity import Identity, NotJson, canonical
+from .lazy import Lazy
+from .space import Row, Space
+from .templates import Template
+
+INPUTS = "inputs"
+JOB_ID = "job_id"
+INPUT_SCHEME = "cloudburst-input://"
+"""Followed by a sha256; the worker puts the local path in its place."""
+
+ITS_OWN_ID = "{{ job_id }}"
+"""Stands for the id of a job in what its id is made from."""
+
+LARGEST_DESCRIPTION = 1 << 20
+"""In bytes of canonical JSON."""
+
+JOB_PATH = ("job",)
+COMMAND_PATH = ("worker", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row's job. `description` is what the function receives, `argv` what a command is called
+    with; rows with equal `id` are one job. Parts of a description may be shared between jobs."""
+
+    row: Row
+    id: str
+    description: Mapping[str, Value]
+    argv: tuple[str, ...] | None
+
+
+class Jobs(Lazy[Job]):
+    """The jobs of a space, row by row. Walking raises `RowError` where a row has no job."""
+
+    def __init__(self, ensemble: Ensemble, space: Space, inputs: Mapping[str, str]) -> None:
+        self.space = space
+        worker = ensemble.worker
+        self._references = {name: f"{INPUT_SCHEME}{digest}" for name, digest in inputs.items()}
+        self._template = None if ensemble.job is None else Template(ensemble.job, JOB_PATH)
+        self._command = None if worker.command is None else Template(worker.command, COMMAND_PATH)
+        self._identity = Identity(worker.entrypoint or "")
+        self._asks_id = any(JOB_ID in word for word in worker.command or ())
+
+    @property
+    def count(self) -> int:
+        return self.space.count
+
+    def at(self, index: int) -> Job:
+        return self._job(self.space.at(index))
+
+    def walk(self, start: int, stop: int) -> Iterator[Job]:
+        return map(self._job, self.space.walk(start, stop))
+
+    def _job(self, row: Row) -> Job:
+        if self._template is None and self._command is None:
+            description: Any = row.values
+            return Job(row, self._id(row, description), description, None)
+        scope = {**row.values, INPUTS: self._references}
+        if row.replicate is not None:
+            scope[REPLICATE] = row.replicate
+        description = row.values if self._template is None else _filled(self._template, scope, row)
+        if self._command is None:
+            return Job(row, self._id(row, description), description, None)
+        argv = _arguments(self._command, scope, row, ITS_OWN_ID)
+        job_id = self._id(row, description, Identity(argv))
+        if self._asks_id:
+            argv = _arguments(self._command, scope, row, job_id)
+        return Job(row, job_id, description, argv)
+
+    def _id(self, row: Row, description: Mapping[str, Value], identity: Identity | None = None) -> str:
+        try:
+            text = canonical(description)
+            if len(text) > LARGEST_DESCRIPTION // 4:  # a character is at most four bytes
+                _refuse_large(text)
+            return (identity or self._identity).id(text, row.replicate)
+        except NotJson as error:
+            raise _row_error(
+                row, JOB_PATH, ExpressionError(f"a value of the job {error}"), "not-json"
+            ) from error
+        except ExpressionError as error:
+            raise _row_error(row, JOB_PATH, error, "job-too-large") from error
+
+
+def _filled(template: Template, scope: Scope, row: Row) -> Any:
+    try:
+        return template(scope)
+    except ExpressionError as error:
+        path, reason = template.failing(scope) or (JOB_PATH, error)
+        raise _row_error(row, path, reason) from error
+
+
+def _arguments(command: Template, scope: Scope, row: Row, job_id: str) -> tuple[str, ...]:
+    return tuple(map(as_text, _filled(command, {**scope, JOB_ID: job_id}, row)))
+
+
+def _refuse_large(text: str) -> None:
+    size = len(text.encode(errors="replace"))
+    if size > LARGEST_DESCRIPTION:
+        raise ExpressionError(
+            f"the job's description is {size / 2**20:.1f} MiB; a queue carries at most 1 MiB",
+            "put what is large into a file and name it under `inputs:`",
+        )
+
+
+def _row_error(
+    row: Row, path: tuple[str | int, ...], error: ExpressionError, code: str = "expression-fails"
+) -> RowError:
+    return RowError(path, f"row {row.index}, where {describe(row.values)}", error, code)
+
+
+def make_jobs(ensemble: Ensemble, space: Space, inputs: Mapping[str, str]) -> Jobs:
+    """The jobs of a space. `inputs` are the sha256 of the content of each input, by name.
+
+    Raises `ExpressionError` when a text of `job` or `command` cannot be read.
+    """
+    return Jobs(ensemble, space, inputs)

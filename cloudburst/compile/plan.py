@@ -1,0 +1,366 @@
+"""The plan as data: what exists, what is computed, what would be done and why. People's text is rendered from
+its JSON form (schemas/plan.schema.json) and from nothing else.
+
+Made in two steps, so that the first screen never waits: `outline` is arithmetic and a preview, at once at any
+size; `count` walks every job. Both are pure: what is recorded comes in through `Recorded`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, Self
+
+from ..diagnostics import Diagnostic
+from ..spec.ensemble import Ensemble, Replicates, Sink, TableSink, Value
+from .jobs import Job, Jobs
+from .lockfile import Dependencies
+from .payload import Payload
+from .space import Arithmetic
+
+FORMAT_VERSION = "1.0"
+MOST_COUNTED = 10_000_000
+"""Rows that are walked one by one; of more only the arithmetic is said."""
+
+_AT_ONCE = 4096
+
+Known = Literal["done", "failed", "stale"]
+Progress = Callable[[int, int], None]
+"""Called now and then with rows walked and rows in all."""
+
+
+class Recorded(Protocol):
+    """What was ever computed, as seen with one payload. A job never computed is absent."""
+
+    def states(self, ids: Sequence[str], payload: str) -> Mapping[str, Known]: ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row of the preview. `seed` is its replicate's; None where there are no replicates."""
+
+    row: int
+    id: str
+    block: str
+    replicate: int | None
+    seed: int | None
+    parameters: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Jobs by state; rows with one id are one job. `rows` are those considered.
+
+    `stale` were computed by other worker code and are computed again, as `to_do` are for the first time.
+    With `is_exact` False there were too many rows to walk: then every row passes for a job to do.
+    """
+
+    rows: int
+    jobs: int
+    done: int
+    failed: int
+    stale: int
+    to_do: int
+    is_exact: bool = True
+
+    @classmethod
+    def unknown(cls, rows: int) -> Self:
+        """Of rows too many to walk."""
+        return cls(rows, jobs=rows, done=0, failed=0, stale=0, to_do=rows, is_exact=False)
+
+    def to_json(self) -> dict[str, int | None]:
+        """What was not counted is null, whatever stands in for it here."""
+        numbers = {name: getattr(self, name) for name in ("jobs", "done", "failed", "stale", "to_do")}
+        return {"rows": self.rows, **{name: n if self.is_exact else None for name, n in numbers.items()}}
+
+
+@dataclass(frozen=True)
+class Digest:
+    """sha256 over every selected job in order, or, above `MOST_COUNTED` rows, over the normal form."""
+
+    sha256: str
+    over: Literal["jobs", "normal form"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing `apply` would do. Marks: + new, ~ changed, = left as it is."""
+
+    mark: Literal["+", "~", "="]
+    verb: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InputUsed:
+    name: str
+    kind: Literal["file", "tree"]
+    size: int
+    sha256: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of the world the plan speaks of. `lock_file` is a file name, `payload` None when it was not packed."""
+
+    spec: str
+    lock_file: str
+    dependencies: Dependencies
+    payload: Payload | None
+    inputs: tuple[InputUsed, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection."""
+
+    ensemble: Ensemble
+    around: Surroundings
+    total: int
+    rows: range
+    arithmetic: tuple[Arithmetic, ...]
+    preview: tuple[Shown, ...]
+    actions: tuple[Action, ...]
+    counts: Counts | None = None
+    digest: Digest | None = None
+
+    @property
+    def is_selection(self) -> bool:
+        return self.rows != range(self.total)
+
+    @property
+    def has_something_to_do(self) -> bool:
+        return any(action.mark != "=" for action in self.actions)
+
+    def to_json(self) -> dict[str, Any]:
+        """As schemas/plan.schema.json says."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "study": self.ensemble.name,
+            "spec": self.around.spec,
+            "rows": self.total,
+            "selected": [self.rows.start, self.rows.stop] if self.is_selection else None,
+            "arithmetic": [_arithmetic_form(block) for block in self.arithmetic],
+            "preview": [vars(shown) | {"parameters": dict(shown.parameters)} for shown in self.preview],
+            "dependencies": _dependencies_form(self.around),
+            "payload": _payload_form(self.ensemble, self.around),
+            "inputs": [dict(vars(used)) for used in self.around.inputs],
+            "cluster": {"provider": self.ensemble.cluster.provider, "slots": self.ensemble.cluster.slots},
+            "results": [_sink_form(sink) for sink in self.ensemble.results],
+            "counts": self.counts.to_json() if self.counts else None,
+            "digest": dict(vars(self.digest)) if self.digest else None,
+            "actions": [dict(vars(action)) for action in self.actions],
+            "warnings": [diagnostic.to_json() for diagnostic in self.around.warnings],
+        }
+
+
+# ── the first step ───────────────────────────────────────────────────────────────────────────
+def outline(
+    ensemble: Ensemble,
+    jobs: Jobs,
+    around: Surroundings,
+    selected: tuple[int | None, int | None] | None = None,
+) -> Plan:
+    """Arithmetic and preview. `selected` is a stretch of rows with the meaning of a slice.
+
+    Raises RowError when a previewed row has no job.
+    """
+    total = jobs.count
+    rows = range(*slice(*(selected or (None, None))).indices(total))
+    return Plan(
+        ensemble=ensemble,
+        around=around,
+        total=total,
+        rows=rows,
+        arithmetic=jobs.space.arithmetic,
+        preview=tuple(_shown(jobs[index], ensemble) for index in _worth_a_look(rows)),
+        actions=_locking(around),
+    )
+
+
+def _worth_a_look(rows: range) -> list[int]:
+    """The first three, the middle one, the last two."""
+    count = rows.stop - rows.start  # len() stops at what a machine word holds
+    places = {0, 1, 2, count // 2, count - 2, count - 1}
+    return [rows.start + place for place in sorted(places) if 0 <= place < count]
+
+
+def _shown(job: Job, ensemble: Ensemble) -> Shown:
+    row = job.row
+    seed = row.values.get(_seed_name(ensemble, row.block)) if row.replicate is not None else None
+    return Shown(
+        row.index, job.id, row.block, row.replicate, seed if isinstance(seed, int) else None, row.values
+    )
+
+
+def _seed_name(ensemble: Ensemble, block: str) -> str:
+    sources = (source for b in ensemble.blocks if b.name == block for source in b.sources)
+    return next((source.name for source in sources if isinstance(source, Replicates)), "")
+
+
+# ── the second step ──────────────────────────────────────────────────────────────────────────
+def count(
+    plan: Plan,
+    jobs: Jobs,
+    recorded: Recorded | None,
+    frozen: Callable[[], Mapping[str, Any]],
+    progress: Progress = lambda _done, _all: None,
+) -> Plan:
+    """The plan with its jobs counted, by state and by id, its digest and all its actions.
+
+    `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
+    when there are more rows than are walked. Some 11 bytes of memory a row. Raises RowError when a row has no job.
+    """
+    digest, counts = _digest_and_counts(plan, jobs, recorded, frozen, progress)
+    actions = (*_locking(plan.around), *_computing(plan, counts))
+    return replace(plan, counts=counts, digest=digest, actions=actions)
+
+
+def _digest_and_counts(
+    plan: Plan,
+    jobs: Jobs,
+    recorded: Recorded | None,
+    frozen: Callable[[], Mapping[str, Any]],
+    progress: Progress,
+) -> tuple[Digest, Counts]:
+    number = plan.rows.stop - plan.rows.start
+    if number > MOST_COUNTED:
+        return Digest(_digest_of_form(frozen(), plan.rows), "normal form"), Counts.unknown(number)
+    digest, ids = _walk(jobs, plan.rows, progress)
+    payload = plan.around.payload
+    return digest, _by_state(number, ids, recorded, payload.digest if payload else "")
+
+
+def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
+    text = json.dumps([rows.start, rows.stop, frozen], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _walk(jobs: Jobs, rows: range, progress: Progress) -> tuple[Digest, Distinct]:
+    seen = hashlib.sha256(f"{rows.start}\n".encode())
+    ids = Distinct()
+    for walked, job in enumerate(jobs.walk(rows.start, rows.stop), 1):
+        seen.update(f"{job.id} {json.dumps(job.argv)}\n".encode() if job.argv else f"{job.id}\n".encode())
+        ids.add(job.id)
+        if walked % _AT_ONCE == 0:
+            progress(walked, rows.stop - rows.start)
+    return Digest(seen.hexdigest(), "jobs"), ids
+
+
+class Distinct:
+    """Ids of 20 hex digits, each told once, in ten bytes an id instead of the hundred a set takes.
+
+    They are only put aside, by their first byte; which ones repeat is found out a heap at a time.
+    """
+
+    def __init__(self) -> None:
+        self._heaps = [bytearray() for _ in range(256)]
+
+    def add(self, id: str) -> None:  # noqa: A002 - the glossary's word
+        data = bytes.fromhex(id)
+        self._heaps[data[0]] += data
+
+    def in_groups(self) -> Iterator[list[str]]:
+        """Every id once, some thousand at a time, in no order that means anything."""
+        for heap in self._heaps:
+            distinct = list({bytes(heap[place : place + 10]) for place in range(0, len(heap), 10)})
+            for start in range(0, len(distinct), _AT_ONCE):
+                yield [data.hex() for data in distinct[start : start + _AT_ONCE]]
+
+
+def _by_state(rows: int, ids: Distinct, recorded: Recorded | None, payload: str) -> Counts:
+    jobs = 0
+    states: Counter[Known] = Counter()
+    for group in ids.in_groups():
+        jobs += len(group)
+        states.update(recorded.states(group, payload).values() if recorded else ())
+    done, failed, stale = states["done"], states["failed"], states["stale"]
+    return Counts(rows, jobs, done, failed, stale, to_do=jobs - done - failed - stale)
+
+
+# ── actions ──────────────────────────────────────────────────────────────────────────────────
+def _locking(around: Surroundings) -> tuple[Action, ...]:
+    dependencies = around.dependencies
+    if dependencies.state == "locked":
+        return ()
+    mark: Literal["+", "~"] = "+" if dependencies.state == "missing" else "~"
+    return (Action(mark, "lock", around.lock_file, dependencies.reason),)
+
+
+def _computing(plan: Plan, counts: Counts) -> Iterator[Action]:
+    address = f"rows[{plan.rows.start}:{plan.rows.stop}]"
+    if not counts.is_exact:
+        yield Action("+", "run", address, f"{counts.rows:,} rows, too many to look up which are computed")
+    elif counts.to_do:
+        yield Action("+", "run", address, f"{_jobs(counts.to_do)} to do")
+    if counts.stale:
+        reason = f"{_jobs(counts.stale)} computed by other worker code or other dependencies"
+        yield Action("~", "run again", address, reason)
+    if counts.to_do or counts.stale:
+        yield from (_writing(sink) for sink in plan.ensemble.results)
+    if counts.failed:
+        yield Action("=", "leave", address, f"{counts.failed:,} failed (cloudburst retry)")
+
+
+def _writing(sink: Sink) -> Action:
+    form = _sink_form(sink)
+    return Action("~", "write", form["path"], f"the {form['kind']} of results")
+
+
+def _jobs(number: int) -> str:
+    return f"{number:,} job{'' if number == 1 else 's'}"
+
+
+# ── parts of the JSON form ───────────────────────────────────────────────────────────────────
+def _arithmetic_form(block: Arithmetic) -> dict[str, Any]:
+    return {
+        "block": block.block,
+        "factors": [{"name": factor.name, "count": factor.count} for factor in block.factors],
+        "product": block.product,
+        "merged": block.merged,
+        "excluded": block.excluded,
+        "count": block.count,
+    }
+
+
+def _dependencies_form(around: Surroundings) -> dict[str, Any]:
+    dependencies = around.dependencies
+    lock = dependencies.lock
+    return {
+        "state": dependencies.state,
+        "reason": dependencies.reason,
+        "lock": around.lock_file,
+        "made_from": (lock.made_from or None) if lock else None,
+        "python": lock.python if lock else None,
+        "packages": len(lock.packages) if lock else None,
+    }
+
+
+def _payload_form(ensemble: Ensemble, around: Surroundings) -> dict[str, Any] | None:
+    """Without a lock that fits, the zip is not the one that will be sent, and has no digest to show."""
+    payload = around.payload
+    if payload is None:
+        return None
+    return {
+        "directory": ensemble.worker.directory,
+        "digest": payload.digest if around.dependencies.state == "locked" else None,
+        "size": payload.size,
+        "files": len(payload.files),
+    }
+
+
+def _sink_form(sink: Sink) -> dict[str, str]:
+    if isinstance(sink, TableSink):
+        return {"kind": "table", "path": sink.file}
+    return {"kind": "files", "path": sink.directory}
+
+
+def worth_saying(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Warnings and notes: what a plan that can be made still carries."""
+    return tuple(diagnostic for diagnostic in diagnostics if diagnostic.severity != "error")

@@ -1,0 +1,336 @@
+"""The plan as data: what it counts, shows and would do, in a form its schema describes."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+
+from cloudburst import assets
+from cloudburst.compile import plan as room
+from cloudburst.compile.jobs import Jobs, make_jobs
+from cloudburst.compile.lockfile import Dependencies, Lock
+from cloudburst.compile.payload import Payload
+from cloudburst.compile.plan import Distinct, InputUsed, Plan, Surroundings, count, outline
+from cloudburst.compile.space import make_space
+from cloudburst.diagnostics import Diagnostic
+from cloudburst.spec.ensemble import (
+    Axis,
+    Block,
+    Cluster,
+    Counted,
+    Ensemble,
+    FilesSink,
+    Fixed,
+    Listed,
+    Needs,
+    Replicates,
+    Retries,
+    TableSink,
+    Value,
+    Worker,
+)
+
+PAYLOAD = Payload("ab" * 32, 1234, ("net3.py",), ())
+LOCKED = Dependencies("locked", "", Lock("3.11", "cd" * 32, "requirements.txt", ""))
+AROUND = Surroundings("ensemble.yaml", "ensemble.lock", LOCKED, PAYLOAD)
+
+
+def axis(name: str, *values: Value) -> Axis:
+    return Axis(name, Listed(values), ("parameters", "grid", name))
+
+
+def study(*sources: Any, **changes: Any) -> Ensemble:
+    block = Block("main", (Fixed("hours", 168, ()),), sources, (), (), ("parameters",))
+    worker = Worker("net3", "net3:work", None, None, None, Retries(), Needs(), "process", ())
+    results = (TableSink("results/net3.csv", ("results", 0)),)
+    ensemble = Ensemble("net3", 2018, worker, (), (block,), None, Cluster(), results)
+    return replace(ensemble, **changes)
+
+
+NET3 = study(axis("spread", 0.1, 0.2, 0.3), axis("demand", 1, 2), Replicates(5, "seed", ()))
+
+
+class Ledger:
+    """What was computed, by id; asked like the real one."""
+
+    def __init__(self, states: dict[str, Any]) -> None:
+        self.known = states
+        self.payloads: set[str] = set()
+
+    def states(self, ids: Any, payload: str) -> dict[str, Any]:
+        self.payloads.add(payload)
+        return {one: self.known[one] for one in ids if one in self.known}
+
+
+def jobs_of(ensemble: Ensemble) -> Jobs:
+    return make_jobs(ensemble, make_space(ensemble), {})
+
+
+def planned(
+    ensemble: Ensemble, recorded: Any = None, around: Surroundings = AROUND, selected: Any = None
+) -> Plan:
+    jobs = jobs_of(ensemble)
+    return count(outline(ensemble, jobs, around, selected), jobs, recorded, lambda: {"normal": ensemble.name})
+
+
+def check_form(plan: Plan) -> dict[str, Any]:
+    """The JSON form, after the schema agreed and through text and back."""
+    form = json.loads(json.dumps(plan.to_json()))
+    jsonschema.Draft7Validator(json.loads(assets.schema("plan").read_text())).validate(form)
+    return form
+
+
+def told(plan: Plan) -> list[tuple[str, str, str, str]]:
+    return [(action.mark, action.verb, action.address, action.reason) for action in plan.actions]
+
+
+def test_an_outline_has_arithmetic_and_preview_and_nothing_counted():
+    plan = outline(NET3, jobs_of(NET3), AROUND)
+    form = check_form(plan)
+    assert form["arithmetic"] == [
+        {
+            "block": "main",
+            "factors": [
+                {"name": "spread", "count": 3},
+                {"name": "demand", "count": 2},
+                {"name": "replicates", "count": 5},
+            ],
+            "product": 30,
+            "merged": 0,
+            "excluded": 0,
+            "count": 30,
+        }
+    ]
+    assert [shown["row"] for shown in form["preview"]] == [0, 1, 2, 15, 28, 29]
+    assert (form["rows"], form["counts"], form["digest"]) == (30, None, None)
+
+
+def test_a_previewed_row_is_what_the_job_will_be():
+    job = jobs_of(NET3)[29]
+    shown = check_form(outline(NET3, jobs_of(NET3), AROUND))["preview"][-1]
+    assert shown == {
+        "row": 29, "id": job.id, "block": "main", "replicate": 4, "seed": job.row.values["seed"],
+        "parameters": {"hours": 168, "spread": 0.3, "demand": 2, "seed": job.row.values["seed"]},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (6, [0, 1, 2, 3, 4, 5])])
+def test_a_small_preview_shows_every_row_once(n, rows):
+    ensemble = study(axis("a", *range(n)))
+    assert [shown.row for shown in outline(ensemble, jobs_of(ensemble), AROUND).preview] == rows
+
+
+def test_a_million_million_rows_are_planned_at_once():
+    ensemble = study(*(Axis(name, Counted(0, 1, 10_000), ()) for name in "abc"), axis("d", *range(1000)))
+    form = check_form(planned(ensemble))
+    assert form["rows"] == 10**15
+    assert [shown["row"] for shown in form["preview"]] == [0, 1, 2, 5 * 10**14, 10**15 - 2, 10**15 - 1]
+    assert form["counts"] == {
+        "rows": 10**15,
+        "jobs": None,
+        "done": None,
+        "failed": None,
+        "stale": None,
+        "to_do": None,
+    }
+    assert form["digest"]["over"] == "normal form"
+    assert (
+        form["actions"][0]["reason"] == "1,000,000,000,000,000 rows, too many to look up which are computed"
+    )
+
+
+def test_more_rows_than_a_machine_word_counts():
+    ensemble = study(*(Axis(name, Counted(0, 1, 10_000), ()) for name in "abcdef"))
+    assert check_form(planned(ensemble))["rows"] == 10**24
+
+
+def test_the_first_time_everything_is_to_do():
+    plan = planned(NET3)
+    assert check_form(plan)["counts"] == {
+        "rows": 30,
+        "jobs": 30,
+        "done": 0,
+        "failed": 0,
+        "stale": 0,
+        "to_do": 30,
+    }
+    assert told(plan) == [
+        ("+", "run", "rows[0:30]", "30 jobs to do"),
+        ("~", "write", "results/net3.csv", "the table of results"),
+    ]
+    assert plan.has_something_to_do
+
+
+def test_what_is_recorded_is_counted_by_state():
+    ids = [job.id for job in jobs_of(NET3)]
+    states = (
+        dict.fromkeys(ids[:10], "done")
+        | dict.fromkeys(ids[10:12], "failed")
+        | dict.fromkeys(ids[12:17], "stale")
+    )
+    ledger = Ledger(states | {"f" * 20: "done"})
+    plan = planned(NET3, ledger)
+    assert check_form(plan)["counts"] == {
+        "rows": 30,
+        "jobs": 30,
+        "done": 10,
+        "failed": 2,
+        "stale": 5,
+        "to_do": 13,
+    }
+    assert told(plan) == [
+        ("+", "run", "rows[0:30]", "13 jobs to do"),
+        ("~", "run again", "rows[0:30]", "5 jobs computed by other worker code or other dependencies"),
+        ("~", "write", "results/net3.csv", "the table of results"),
+        ("=", "leave", "rows[0:30]", "2 failed (cloudburst retry)"),
+    ]
+    assert ledger.payloads == {PAYLOAD.digest}
+
+
+def test_when_all_is_done_there_is_nothing_to_do():
+    ledger = Ledger({job.id: "done" for job in jobs_of(NET3)})
+    plan = planned(NET3, ledger)
+    assert (told(plan), plan.has_something_to_do) == ([], False)
+
+
+def test_failed_jobs_alone_are_nothing_to_do():
+    plan = planned(NET3, Ledger({job.id: "failed" for job in jobs_of(NET3)}))
+    assert not plan.has_something_to_do
+    assert told(plan) == [("=", "leave", "rows[0:30]", "30 failed (cloudburst retry)")]
+
+
+def test_rows_with_one_id_are_one_job():
+    ensemble = study(axis("spread", 0.1, 0.2), axis("unused", *range(20)), job={"spread": "{{ spread }}"})
+    ledger = Ledger({jobs_of(ensemble)[0].id: "done"})
+    form = check_form(planned(ensemble, ledger))
+    assert form["counts"] == {"rows": 40, "jobs": 2, "done": 1, "failed": 0, "stale": 0, "to_do": 1}
+
+
+def test_a_selection_considers_its_rows_only():
+    ids = [job.id for job in jobs_of(NET3)]
+    plan = planned(NET3, Ledger(dict.fromkeys(ids[:2], "done") | {ids[20]: "done"}), selected=(0, 3))
+    form = check_form(plan)
+    assert (form["rows"], form["selected"]) == (30, [0, 3])
+    assert form["counts"] == {"rows": 3, "jobs": 3, "done": 2, "failed": 0, "stale": 0, "to_do": 1}
+    assert [shown["row"] for shown in form["preview"]] == [0, 1, 2]
+    assert told(plan)[0] == ("+", "run", "rows[0:3]", "1 job to do")
+
+
+@pytest.mark.parametrize(
+    ("selected", "rows"), [((None, 2), (0, 2)), ((-2, None), (28, 30)), ((5, 99), (5, 30)), ((7, 3), (7, 3))]
+)
+def test_a_selection_means_what_a_slice_means(selected, rows):
+    plan = outline(NET3, jobs_of(NET3), AROUND, selected)
+    assert list(plan.rows) == list(range(30))[slice(*rows)]
+
+
+def test_everything_selected_is_no_selection():
+    assert check_form(planned(NET3, selected=(0, 30)))["selected"] is None
+
+
+def test_the_digest_stands_for_every_job_in_order():
+    def digest(ensemble: Ensemble, **how: Any) -> str:
+        form = check_form(planned(ensemble, **how))["digest"]
+        assert form["over"] == "jobs"
+        return form["sha256"]
+
+    same = study(
+        axis("spread", 0.1, 0.2, 0.3),
+        axis("demand", 1, 2),
+        Replicates(5, "seed", ()),
+        cluster=Cluster(slots=2),
+    )
+    turned = study(axis("spread", 0.3, 0.2, 0.1), axis("demand", 1, 2), Replicates(5, "seed", ()))
+    assert digest(NET3) == digest(same)
+    assert (
+        len({digest(NET3), digest(turned), digest(NET3, selected=(0, 29)), digest(NET3, selected=(1, 30))})
+        == 4
+    )
+
+
+def test_the_arguments_of_a_command_are_in_the_digest():
+    worker = replace(NET3.worker, entrypoint=None, command=("./solve", "{{ demand }}"))
+    other = replace(worker, command=("./solve", "-v", "{{ demand }}"))
+    first, second = (planned(replace(NET3, worker=w)).digest for w in (worker, other))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "mark"),
+    [
+        ("missing", "not locked yet", "+"),
+        ("stale", "lock older than requirements.txt", "~"),
+        ("damaged", "the lock cannot be read", "~"),
+    ],
+)
+def test_a_lock_that_does_not_fit_is_the_first_thing_to_do(state, reason, mark):
+    around = replace(AROUND, dependencies=Dependencies(state, reason))
+    plan = planned(NET3, around=around)
+    assert told(plan)[0] == (mark, "lock", "ensemble.lock", reason)
+    form = check_form(plan)
+    assert form["dependencies"]["state"] == state
+    assert form["payload"]["digest"] is None, (
+        "the lock is part of the zip, so this is not the zip that will be sent"
+    )
+
+
+def test_the_whole_form():
+    warning = Diagnostic("unused-parameter", "warning", "nothing uses it", "ensemble.yaml")
+    around = replace(
+        AROUND, inputs=(InputUsed("topology", "file", 12, "ef" * 32, "data/city.inp"),), warnings=(warning,)
+    )
+    results = (*NET3.results, FilesSink("results/files", ("results", 1)))
+    form = check_form(planned(replace(NET3, results=results, cluster=Cluster(slots=4)), around=around))
+    assert form["dependencies"] == {
+        "state": "locked", "reason": "", "lock": "ensemble.lock", "made_from": "requirements.txt", "python": "3.11",
+        "packages": 0,
+    }  # fmt: skip
+    assert form["payload"] == {"directory": "net3", "digest": "ab" * 32, "size": 1234, "files": 1}
+    assert form["inputs"] == [
+        {"name": "topology", "kind": "file", "size": 12, "sha256": "ef" * 32, "pattern": "data/city.inp"}
+    ]
+    assert form["cluster"] == {"provider": "local", "slots": 4}
+    assert form["results"] == [
+        {"kind": "table", "path": "results/net3.csv"},
+        {"kind": "files", "path": "results/files"},
+    ]
+    assert [warning["code"] for warning in form["warnings"]] == ["unused-parameter"]
+
+
+def test_without_a_payload_the_form_says_so():
+    assert check_form(planned(NET3, around=replace(AROUND, payload=None)))["payload"] is None
+
+
+def test_progress_is_told(monkeypatch):
+    monkeypatch.setattr(room, "_AT_ONCE", 10)
+    jobs, seen = jobs_of(NET3), []
+    count(outline(NET3, jobs, AROUND), jobs, None, dict, lambda done, total: seen.append((done, total)))
+    assert seen == [(10, 30), (20, 30), (30, 30)]
+
+
+def test_every_distinct_id_is_told_once():
+    ids = [f"{number * 7919 % 5000:020x}" for number in range(12_000)]
+    distinct = Distinct()
+    for one in ids:
+        distinct.add(one)
+    told = [one for group in distinct.in_groups() for one in group]
+    assert sorted(told) == sorted(set(ids))
+
+
+def test_many_ids_take_little_memory():
+    distinct = Distinct()
+    tracemalloc.start()
+    try:
+        for number in range(200_000):
+            distinct.add(f"{number * 0x9E3779B97F4A7C15 % 2**80:020x}")
+        groups = sum(len(group) for group in distinct.in_groups())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert groups == 200_000
+    assert peak < 200_000 * 24
