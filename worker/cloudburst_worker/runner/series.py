@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_A_TIME = -(2**63)
 
@@ -233,14 +233,14 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, (str, int, float, datetime, timedelta)) or value is None:
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)  # noqa: UP017
+        return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
     return value.item() if hasattr(value, "item") and hasattr(value, "dtype") else value
 
 
 def _instant(value: datetime | None) -> int:
     if value is None:
         return _NOT_A_TIME
-    utc = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)  # noqa: UP017
+    utc = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
     return _duration(utc - _EPOCH) + int(getattr(value, "nanosecond", 0))
 
 

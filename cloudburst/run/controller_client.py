@@ -1,0 +1,72 @@
+"""The controller as seen from a command. Light: imports neither redis nor rq."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import ControllerError
+from ..secret import Secret
+from .http import Response, Unanswered, request
+from .study import FORMAT
+
+STUDY, STATUS, PAUSE, RESUME = "/api/study", "/api/status", "/api/pause", "/api/resume"
+
+
+class ControllerClient:
+    """Every method may raise ControllerError. `timeout` in seconds, for each request."""
+
+    def __init__(self, address: str, token: Secret, *, timeout: float = 30.0) -> None:
+        self._address = address
+        self._token = token
+        self._timeout = timeout
+
+    def put_study(
+        self,
+        frozen: Mapping[str, Any],
+        order: Mapping[str, Any],
+        *,
+        rows: tuple[int, int] | None = None,
+        retry: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Hand over what is to be computed; the status.
+
+        `frozen` is what `compile.normal.freeze` makes. `rows` from and up to. `retry`: failed jobs
+        that get as many attempts again as they had; what else is to do is done as well.
+        """
+        body = {
+            "format": FORMAT,
+            "normal": frozen,
+            "order": order,
+            "rows": list(rows) if rows else None,
+            "retry": list(retry) if retry is not None else None,
+        }
+        return self._ask("PUT", STUDY, json.dumps(body).encode())
+
+    def status(self) -> dict[str, Any]:
+        """As schemas/status.schema.json says."""
+        return self._ask("GET", STATUS)
+
+    def pause(self) -> dict[str, Any]:
+        """No job is started any more; the status, in which jobs may still run."""
+        return self._ask("POST", PAUSE)
+
+    def resume(self) -> dict[str, Any]:
+        return self._ask("POST", RESUME)
+
+    def _ask(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
+        try:
+            answer = request(self._address, method, path, token=self._token, body=body, timeout=self._timeout)
+        except Unanswered as error:
+            raise ControllerError(f"the controller: {error}") from error
+        return _read(answer)
+
+
+def _read(answer: Response) -> dict[str, Any]:
+    if answer.status >= 400:
+        raise ControllerError(f"the controller refused: {answer.error}", str(answer.json().get("hint", "")))
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise ControllerError("the controller gave an answer that is none")
+    return found

@@ -1,0 +1,418 @@
+"""What was ever computed: one line an attempt, in a SQLite file that any sqlite3 can read.
+
+The first record of an attempt (id, payload, attempt) wins, so recording and merging can be
+repeated freely. One process writes at a time; any number may read meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from ..errors import LedgerError
+from .ledger_schema import VERSION, bring_up_to_date, version_of
+
+Outcome = Mapping[str, Any]
+"""The outcome of one attempt, as schemas/row.schema.json says."""
+
+State = Literal["done", "failed", "stale"]
+
+FORMAT = 1
+
+_AT_ONCE = 500
+"""Ids in one question; every SQLite takes that many variables."""
+
+_COLUMNS = "o.id, o.row, o.attempt, p.digest, o.status, o.kind, o.error, o.output, o.result, o.series, o.files, o.started, o.seconds, o.worker"
+_FROM = "FROM outcomes o JOIN payloads p ON p.number = o.payload"
+
+# One line an id: the payload asked for goes first, then the one used last; of it the last attempt.
+_LATEST = f"""
+SELECT {_COLUMNS} FROM (
+    SELECT o.line, row_number() OVER (
+        PARTITION BY o.id ORDER BY p.digest = ? DESC, p.used DESC, p.number DESC, o.attempt DESC) AS place
+    {_FROM} WHERE o.id IN (%s)
+) c JOIN outcomes o ON o.line = c.line JOIN payloads p ON p.number = o.payload WHERE c.place = 1"""  # noqa: S608
+
+_LAST_ATTEMPTS = """
+SELECT o.id, o.attempt, o.status, o.kind, o.line FROM outcomes o
+WHERE o.payload = ? AND o.id IN (%s) AND NOT EXISTS (
+    SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)"""
+
+_FAILURES = f"""
+SELECT {_COLUMNS} {_FROM} WHERE o.status = 'failed' AND p.digest = ? AND NOT EXISTS (
+    SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)
+ORDER BY o.row, o.id"""  # noqa: S608
+
+_INSERT = """
+INSERT OR IGNORE INTO outcomes
+    (id, payload, attempt, row, status, kind, error, output, result, series, files, started, seconds, worker)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+@dataclass(frozen=True)
+class Meta:
+    """Whose ledger it is. `created` in seconds since the epoch."""
+
+    study: str
+    spec: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last attempt of a job under one payload. `line` grows with every record of the ledger."""
+
+    attempt: int
+    status: Literal["done", "failed"]
+    kind: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A worker that ended with this attempt in its hands; `at` in seconds since the epoch."""
+
+    id: str
+    payload: str
+    attempt: int
+    worker: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Jobs by their last attempt under one payload."""
+
+    done: int
+    failed: int
+
+
+class Ledger:
+    """Open one with `Ledger.open`; it is a context manager. Every method may raise LedgerError."""
+
+    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
+        self._database = database
+        self._path = path
+        self._numbers: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, path: Path, study: str, *, create: bool = False, spec: Path | None = None) -> Self:
+        """The ledger at `path`. With `create` for writing, made when missing; else for reading only.
+
+        `spec` is remembered as the file it belongs to. A reader sees what is committed while the
+        controller writes. Raises LedgerError when there is none, it is another study's, of a later
+        version, or no ledger at all.
+        """
+        if not create and not path.exists():
+            raise LedgerError(f"there is no ledger at {path}", "nothing was computed yet: `cloudburst apply`")
+        with _translated(path):
+            database = _connect(path, write=create)
+            try:
+                _check_version(database, path)
+                if create:
+                    _make_durable(database)
+                    _make(database, study, spec)
+                ledger = cls(database, path)
+                ledger._check_owner(study)
+            except BaseException:
+                database.close()
+                raise
+        return ledger
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ── whose it is ──────────────────────────────────────────────────────────────────────────
+    @property
+    def meta(self) -> Meta:
+        with _translated(self._path):
+            found = dict(self._database.execute("SELECT key, value FROM meta"))
+        return Meta(found.get("study", ""), found.get("spec", ""), float(found.get("created", 0)))
+
+    def _check_owner(self, study: str) -> None:
+        owner = self.meta.study
+        if owner != study:
+            raise LedgerError(
+                f"the ledger at {self._path} belongs to the study {owner!r}, not to {study!r}",
+                "`name:` says which study a file describes",
+            )
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+    def begin(self, payload: str, now: float | None = None) -> None:
+        """A run with this payload begins: it is the newest from here on."""
+        with self._writing():
+            self._note_payload(payload, time.time() if now is None else now, touch=True)
+
+    def record(self, outcomes: Iterable[Outcome], losses: Iterable[Loss] = ()) -> int:
+        """All of them in one transaction, on the disk when this returns; how many attempts were new.
+
+        An attempt that is recorded already keeps its first record.
+        """
+        with self._writing():
+            now = time.time()
+            lines = [_line(outcome, self._note_payload(outcome["payload"], now)) for outcome in outcomes]
+            new = self._insert(lines)
+            self._database.executemany(
+                "INSERT OR IGNORE INTO losses (id, payload, attempt, worker, at) VALUES (?, ?, ?, ?, ?)",
+                [(x.id, self._note_payload(x.payload, now), x.attempt, x.worker, x.at) for x in losses],
+            )
+        return new
+
+    def merge(self, other: Ledger) -> int:
+        """The union of both, kept here; how many attempts were new. `other` is not changed."""
+        new = 0
+        with self._writing(), _translated(other._path):
+            for digest, used in other._database.execute("SELECT digest, used FROM payloads ORDER BY number"):
+                self._note_payload(digest, used)
+                self._database.execute(
+                    "UPDATE payloads SET used = max(used, ?) WHERE digest = ?", (used, digest)
+                )
+            outcomes = other._outcomes(f"SELECT {_COLUMNS} {_FROM} ORDER BY o.line")
+            while some := tuple(islice(outcomes, _AT_ONCE)):
+                new += self._insert([_line(x, self._numbers[x["payload"]]) for x in some])
+            self._database.executemany(
+                "INSERT OR IGNORE INTO losses (id, payload, attempt, worker, at)"
+                " SELECT ?, number, ?, ?, ? FROM payloads WHERE digest = ?",
+                (
+                    (x.id, x.attempt, x.worker, x.at, x.payload)
+                    for x in other._losses("SELECT l.id, p.digest, l.attempt, l.worker, l.at")
+                ),
+            )
+        return new
+
+    def _insert(self, lines: Sequence[tuple[Any, ...]]) -> int:
+        return max(0, self._database.executemany(_INSERT, lines).rowcount) if lines else 0
+
+    def _note_payload(self, digest: str, used: float, *, touch: bool = False) -> int:
+        """The payload's number. Seen for the first time it gets one; `touch` makes it the newest."""
+        if touch or digest not in self._numbers:
+            self._database.execute(
+                "INSERT OR IGNORE INTO payloads (digest, used) VALUES (?, ?)", (digest, used)
+            )
+            if touch:  # later than all others, even when the clock was set back
+                self._database.execute(
+                    "UPDATE payloads SET used = max(?, (SELECT max(used) FROM payloads) + 0.001) WHERE digest = ?",
+                    (used, digest),
+                )
+            found = self._database.execute("SELECT number FROM payloads WHERE digest = ?", (digest,))
+            self._numbers[digest] = int(found.fetchone()[0])
+        return self._numbers[digest]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction. What was noted about payloads is forgotten with a transaction that failed."""
+        with _translated(self._path):
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                self._numbers.clear()
+                self._database.execute("ROLLBACK")
+                raise
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+    def states(self, ids: Sequence[str], payload: str) -> dict[str, State]:
+        """What is known of each job as seen with this payload; a job never computed is absent."""
+        found: dict[str, State] = {}
+        for outcome in self._asked(_LATEST, ids, payload):
+            digest, status = outcome[3], outcome[4]
+            found[outcome[0]] = status if digest == payload else "stale"
+        return found
+
+    def last_attempts(self, ids: Sequence[str], payload: str) -> dict[str, Last]:
+        """The last attempt of each job under exactly this payload; the others are absent."""
+        number = self._number(payload)
+        if number is None:
+            return {}
+        return {line[0]: Last(*line[1:]) for line in self._asked(_LAST_ATTEMPTS, ids, number)}
+
+    def outcomes(self, ids: Sequence[str], payload: str | None = None) -> dict[str, Outcome]:
+        """The outcome that counts for each job: its last attempt under `payload`, or where that has
+        none (or is None) under the payload used last."""
+        return {line[0]: _outcome(line) for line in self._asked(_LATEST, ids, payload or "")}
+
+    def outcome(self, job_id: str, payload: str | None = None) -> Outcome | None:
+        return self.outcomes([job_id], payload).get(job_id)
+
+    def attempts(self, job_id: str) -> list[Outcome]:
+        """Every attempt of one job, in the order they were recorded."""
+        return list(self._outcomes(f"SELECT {_COLUMNS} {_FROM} WHERE o.id = ? ORDER BY o.line", (job_id,)))
+
+    def failures(self, payload: str) -> Iterator[Outcome]:
+        """The last outcome of every job that failed under this payload, by row."""
+        return self._outcomes(_FAILURES, (payload,))
+
+    def ids_with(self, prefix: str, limit: int = 20) -> list[str]:
+        """Ids that begin with these hex digits, at most `limit`."""
+        found = self._rows(
+            "SELECT DISTINCT id FROM outcomes WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            (prefix, prefix + "g", limit),
+        )
+        return [line[0] for line in found]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        """The outcome that counts for every job, in the order of recording, without holding them all."""
+        return self._outcomes(
+            f"SELECT {_COLUMNS} {_FROM} WHERE o.line = (SELECT n.line FROM outcomes n"  # noqa: S608
+            " JOIN payloads q ON q.number = n.payload WHERE n.id = o.id"
+            " ORDER BY q.used DESC, q.number DESC, n.attempt DESC LIMIT 1) ORDER BY o.line"
+        )
+
+    def counts(self, payload: str) -> Counts:
+        """Kept up to date by the database: the same time for ten jobs and for ten million."""
+        found = self._rows("SELECT done, failed FROM payloads WHERE digest = ?", (payload,))
+        return Counts(*next(found, (0, 0)))
+
+    def newest_payload(self) -> str | None:
+        """The payload of the run that began last."""
+        found = self._rows("SELECT digest FROM payloads ORDER BY used DESC, number DESC LIMIT 1")
+        return next((str(line[0]) for line in found), None)
+
+    def last_line(self) -> int:
+        """The line written last; 0 for an empty ledger."""
+        return int(next(self._rows("SELECT coalesce(max(line), 0) FROM outcomes"))[0])
+
+    def losses(self, payload: str) -> Iterator[Loss]:
+        return self._losses(
+            "SELECT l.id, p.digest, l.attempt, l.worker, l.at", "WHERE p.digest = ?", (payload,)
+        )
+
+    def _losses(self, select: str, where: str = "", values: Sequence[Any] = ()) -> Iterator[Loss]:
+        joined = f"{select} FROM losses l JOIN payloads p ON p.number = l.payload {where} ORDER BY l.at"
+        return (Loss(*line) for line in self._rows(joined, values))
+
+    def _number(self, payload: str) -> int | None:
+        found = self._rows("SELECT number FROM payloads WHERE digest = ?", (payload,))
+        return next((int(line[0]) for line in found), None)
+
+    def _outcomes(self, question: str, values: Sequence[Any] = ()) -> Iterator[Outcome]:
+        return (_outcome(line) for line in self._rows(question, values))
+
+    def _asked(self, question: str, ids: Sequence[str], first: Any) -> Iterator[tuple[Any, ...]]:
+        """`question` with one variable for each id after `first`, a bounded number at a time."""
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            yield from self._rows(question % ",".join("?" * len(some)), (first, *some))
+
+    def _rows(self, question: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        with _translated(self._path):
+            yield from self._database.execute(question, values)
+
+
+def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Autocommit: transactions are begun by hand, where one is meant."""
+    name = os.fspath(path)
+    if not write:
+        escaped = os.fspath(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        name = f"file:{escaped}?mode=ro"
+    return sqlite3.connect(name, uri=not write, timeout=30, isolation_level=None)
+
+
+def _make_durable(database: sqlite3.Connection) -> None:
+    """A stream entry is deleted when its outcome is committed here, so a commit must be on the disk.
+
+    In WAL mode that is one fsync a transaction, and a transaction holds many outcomes.
+    """
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+
+
+def _check_version(database: sqlite3.Connection, path: Path) -> None:
+    version = version_of(database)
+    if version > VERSION:
+        raise LedgerError(
+            f"the ledger at {path} was written by a later CloudBurst (version {version}; this one knows {VERSION})",
+            "upgrade with `pip install --upgrade cloudburst`",
+        )
+
+
+def _make(database: sqlite3.Connection, study: str, spec: Path | None) -> None:
+    bring_up_to_date(database)
+    facts = {"study": study, "spec": "", "created": repr(time.time())}
+    database.executemany("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", facts.items())
+    if spec is not None:
+        database.execute("UPDATE meta SET value = ? WHERE key = 'spec'", (os.fspath(spec),))
+
+
+def _line(outcome: Outcome, payload: int) -> tuple[Any, ...]:
+    """An outcome as a line of the table. JSON keeps the NaN and the infinities of Python."""
+    return (
+        outcome["id"],
+        payload,
+        outcome["attempt"],
+        outcome["row"],
+        outcome["status"],
+        outcome["kind"],
+        _text(outcome["error"]),
+        _text(outcome["output"]),
+        *(_packed(outcome[key]) for key in ("result", "series", "files")),
+        outcome["started"],
+        outcome["seconds"],
+        outcome["worker"],
+    )
+
+
+def _outcome(line: Sequence[Any]) -> Outcome:
+    """The inverse of `_line`."""
+    return {
+        "format": FORMAT,
+        "id": line[0],
+        "row": line[1],
+        "attempt": line[2],
+        "payload": line[3],
+        "status": line[4],
+        "kind": line[5],
+        "error": line[6],
+        "output": line[7],
+        "result": _unpacked(line[8]),
+        "series": _unpacked(line[9]),
+        "files": _unpacked(line[10]),
+        "started": line[11],
+        "seconds": line[12],
+        "worker": line[13],
+    }
+
+
+def _packed(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, separators=(",", ":"))
+
+
+def _text(value: str | None) -> str | None:
+    """Half a surrogate pair, which JSON can hold, is no text to SQLite."""
+    return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _unpacked(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as sentences."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise LedgerError(f"the ledger at {path} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise LedgerError(
+            f"the file {path} is not a ledger, or is damaged: {error}",
+            f"move it away to begin anew; what can be read of it: sqlite3 {path} .recover",
+        ) from error

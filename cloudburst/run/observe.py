@@ -1,0 +1,299 @@
+"""Everything a command needs to know of a study, read once: the spec, its jobs, its inputs, its lock, its code.
+
+Looks and writes nothing. What is wrong comes back all at once, sorted, as diagnostics of the user's files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..compile import contract, plan
+from ..compile.checks import check
+from ..compile.draws import MOST_ROWS, Draws, draw, drawn
+from ..compile.filters import RowError
+from ..compile.jobs import Job, Jobs, make_jobs
+from ..compile.lockfile import Dependencies, judge_lock
+from ..compile.normal import freeze
+from ..compile.order import make_order
+from ..compile.payload import Payload, pack
+from ..compile.plan import Counts, InputUsed, Plan, Progress, Recorded, Surroundings
+from ..compile.requirements import Found, find_requirements
+from ..compile.space import make_space
+from ..diagnostics import Diagnostic, Problem, has_errors, in_order
+from ..errors import CloudBurstError, SpecError
+from ..spec import Loaded, load
+from ..spec.ensemble import Ensemble, TableSink
+from .events import Doing, OnEvent
+from .inputs import HashCache, ResolvedInputs, resolve_inputs
+from .places import Places, places
+
+_SAMPLES_OF_A_BLOCK = 8
+
+Rows = tuple[int | None, int | None] | None
+
+
+class Content(Protocol):
+    """Something the file store shall hold: worker.zip, an input."""
+
+    @property
+    def digest(self) -> str: ...
+    def write(self, path: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study as it stands on this machine. `diagnostics` are the warnings and notes; errors there are none.
+
+    `lock_text` is the lock that fits, None while there is none. `payload` is packed when it is first asked for, unless `read_study` did it.
+    """
+
+    loaded: Loaded
+    ensemble: Ensemble
+    places: Places
+    draws: Draws
+    jobs: Jobs
+    inputs: ResolvedInputs
+    dependencies: Dependencies
+    lock_text: str | None
+    diagnostics: tuple[Diagnostic, ...]
+    cache: HashCache
+    packed: Payload | None = None
+
+    @cached_property
+    def payload(self) -> Payload:
+        if self.packed is not None:
+            return self.packed
+        return _pack(self.ensemble, self.places, self.lock_text)
+
+    @cached_property
+    def frozen(self) -> dict[str, Any]:
+        """All that is needed to expand any row anywhere."""
+        return freeze(self.loaded.normal, self.draws, self.inputs.digests)
+
+    @property
+    def python(self) -> str:
+        """The minor version the worker's environment gets."""
+        from .locking import running_python
+
+        lock = self.dependencies.lock
+        return self.ensemble.worker.python or (lock.python if lock else running_python())
+
+    @cached_property
+    def order(self) -> dict[str, Any]:
+        """What every job has in common, as schemas/order.schema.json says."""
+        return make_order(
+            self.ensemble,
+            payload=self.payload.digest,
+            lock=self.lock_text,
+            python=self.python,
+            inputs=self.inputs.of_order,
+        )
+
+    def objects(self) -> Iterator[tuple[str, Content]]:
+        """What the file store needs before the first job, with the name people know it by."""
+        yield "worker.zip", self.payload
+        for one in self.inputs.found:
+            yield f"inputs.{one.name}", one
+
+    def recorded(self) -> AbstractContextManager[Recorded | None]:
+        """The ledger, open for reading; None while nothing was ever computed. Raises LedgerError."""
+        if not self.places.ledger.exists():
+            return nullcontext(None)
+        from .ledger import Ledger
+
+        return Ledger.open(self.places.ledger, self.ensemble.name)
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────
+def read_study(path: Path, *, need_payload: bool = True, local: bool = False) -> Study:
+    """The study of the ensemble file at `path`. Without `need_payload` the code is not packed yet; with `local`
+    what the file says of machines this version cannot have is set aside.
+
+    Raises SpecError with every diagnostic there is when one is an error, CloudBurstError for a file that cannot
+    be read.
+    """
+    study, diagnostics = _look(path, need_payload, local=local)
+    if study is None or has_errors(diagnostics):
+        raise SpecError(diagnostics)
+    return study
+
+
+def diagnose(path: Path) -> tuple[Diagnostic, ...]:
+    """Everything that can be said of the study, errors included. Raises CloudBurstError as `read_study` does."""
+    return _look(path, True)[1]
+
+
+def _look(
+    path: Path, need_payload: bool, *, local: bool = False
+) -> tuple[Study | None, tuple[Diagnostic, ...]]:
+    loaded = load(path, local=local)
+    if loaded.ensemble is None:
+        return None, loaded.diagnostics
+    looking = _Looking(loaded, loaded.ensemble, places(Path(path), loaded.ensemble.name))
+    study = looking.study()
+    if study is not None and need_payload:
+        study = replace(study, packed=study.payload)
+        looking.problems += study.payload.problems
+        looking.problems += contract.check_packed(study.ensemble, looking.base, study.payload.files)
+    diagnostics = looking.diagnostics()
+    return (replace(study, diagnostics=diagnostics) if study else None), diagnostics
+
+
+class _Looking:
+    """One look at the world around a spec; gathers what is wrong on the way."""
+
+    def __init__(self, loaded: Loaded, ensemble: Ensemble, place: Places) -> None:
+        self.loaded = loaded
+        self.ensemble = ensemble
+        self.place = place
+        self.base = loaded.document.file.parent
+        self.problems: list[Problem] = []
+        self.found = self._requirements()
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        placed = self.loaded.document.place(self.problems)
+        return in_order((*self.loaded.diagnostics, *placed, *self.found.diagnostics))
+
+    def study(self) -> Study | None:
+        """None when there is no worker directory, or an error keeps jobs from being made."""
+        cache = HashCache(self.place.root / "inputs.json")
+        inputs = resolve_inputs(self.ensemble.inputs, self.base, cache)
+        self.problems += inputs.problems
+        draws = _draw(self.ensemble)
+        jobs = self._jobs(draws, inputs)
+        self._check_worker(jobs)
+        if jobs is None or not os.path.isdir(self._directory):
+            return None
+        text = _read(self.place.lock_file)
+        dependencies = judge_lock(text, self.found, self.ensemble.worker.python)
+        fitting = text if dependencies.state == "locked" else None
+        return Study(
+            self.loaded, self.ensemble, self.place, draws, jobs, inputs, dependencies, fitting, (), cache
+        )
+
+    @property
+    def _directory(self) -> Path:
+        return self.base / self.ensemble.worker.directory
+
+    def _requirements(self) -> Found:
+        return find_requirements(self._directory, self.ensemble.worker.entrypoint)
+
+    def _jobs(self, draws: Draws, inputs: ResolvedInputs) -> Jobs | None:
+        """None when an expression, a template or an input is wrong: then no row is sure to have a job."""
+        all_found = len(inputs.found) == len(self.ensemble.inputs)
+        problems = list(check(self.ensemble, draws, inputs.digests if all_found else None))
+        self.problems += problems
+        if not all_found or any(problem.severity == "error" for problem in problems):
+            return None
+        return make_jobs(self.ensemble, make_space(self.ensemble, draws), inputs.digests)
+
+    def _check_worker(self, jobs: Jobs | None) -> None:
+        samples: list[Job] = []
+        try:
+            samples.extend(_sample(jobs) if jobs is not None else ())
+        except RowError as error:
+            self.problems.append(error.problem)
+        source = self.found.source
+        installed = [requirement.name for requirement in source.requirements] if source else []
+        self.problems += contract.check_worker(self.ensemble, self.base, samples, installed)
+
+
+def _draw(ensemble: Ensemble) -> Draws:
+    """Nothing when there is too much to draw; that is a diagnostic by then."""
+    too_many = any(sample.n > MOST_ROWS for block in ensemble.blocks for sample, _ in drawn(block))
+    return Draws() if too_many else draw(ensemble)
+
+
+def _sample(jobs: Jobs) -> Iterator[Job]:
+    """A few rows of each block, its first and last among them: blocks, and rows with `when`, differ in their keys."""
+    for block in jobs.space.blocks:
+        last = block.count - 1
+        steps = _SAMPLES_OF_A_BLOCK - 1
+        for index in sorted({last * step // steps for step in range(steps + 1)} if last >= 0 else ()):
+            yield jobs[block.start + index]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    except OSError as error:
+        raise CloudBurstError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _pack(ensemble: Ensemble, place: Places, lock: str | None) -> Payload:
+    base = place.spec.parent
+    written = [sink.file if isinstance(sink, TableSink) else sink.directory for sink in ensemble.results]
+    apart = [place.spec, place.lock_file, *(base / path for path in written)]
+    return pack(base / ensemble.worker.directory, lock, leave_out=apart)
+
+
+# ── planning ─────────────────────────────────────────────────────────────────────────────────
+def outline_study(study: Study, rows: Rows = None) -> Plan:
+    """The first screen: at once, at any size. `rows` with the meaning of a slice. Raises SpecError."""
+    with rows_in_their_place(study):
+        return plan.outline(study.ensemble, study.jobs, _surroundings(study), rows)
+
+
+def count_plan(study: Study, outline: Plan, progress: Progress = lambda _done, _all: None) -> Plan:
+    """The second: every job walked and looked up in the ledger. Raises SpecError, LedgerError."""
+    with study.recorded() as recorded, rows_in_their_place(study):
+        return plan.count(outline, study.jobs, recorded, lambda: study.frozen, progress)
+
+
+def count_rows(study: Study, rows: Rows = None) -> Counts:
+    """How many jobs of these rows are done, failed, stale, to do. Raises SpecError, LedgerError."""
+    counts = count_plan(study, outline_study(study, rows)).counts
+    return counts if counts is not None else Counts.unknown(study.jobs.count)
+
+
+def _surroundings(study: Study) -> Surroundings:
+    patterns = {one.name: one.pattern for one in study.ensemble.inputs}
+    used = (
+        InputUsed(one.name, one.kind, one.size, one.sha256, patterns[one.name]) for one in study.inputs.found
+    )
+    return Surroundings(
+        spec=study.places.spec.name,
+        lock_file=study.places.lock_file.name,
+        dependencies=study.dependencies,
+        payload=study.payload,
+        inputs=tuple(used),
+        warnings=study.diagnostics,
+    )
+
+
+@contextmanager
+def rows_in_their_place(study: Study) -> Iterator[None]:
+    """An expression that fails on a row far down, where no check looked, is a mistake with a line, too: SpecError."""
+    try:
+        yield
+    except RowError as error:
+        raise SpecError(study.loaded.document.place([error.problem])) from error
+
+
+# ── locking ──────────────────────────────────────────────────────────────────────────────────
+def with_lock(study: Study, on_event: OnEvent) -> Study:
+    """The study ready to be computed: with a lock that fits, made now if need be, and what was learned about its
+    inputs remembered. Its state directory must exist. Raises LockingFailed.
+    """
+    study.cache.save()
+    if study.lock_text is not None:
+        return study
+    on_event(Doing("lock", study.dependencies.reason))
+    from .locking import make_lock
+
+    worker = study.ensemble.worker
+    directory = study.places.spec.parent / worker.directory
+    make_lock(directory, worker.entrypoint, worker.python, study.places.lock_file, say=_saying(on_event))
+    text = study.places.lock_file.read_text(encoding="utf-8")
+    dependencies = judge_lock(text, find_requirements(directory, worker.entrypoint), worker.python)
+    return replace(study, dependencies=dependencies, lock_text=text, packed=None)
+
+
+def _saying(on_event: OnEvent) -> Callable[[str], None]:
+    return lambda line: on_event(Doing("lock", line))

@@ -1,0 +1,114 @@
+"""What a controller was told to compute, and its memory of it: `study.json`.
+
+A controller that starts again finds it there and goes on by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ..errors import ControllerError
+
+FORMAT = 1
+FILE = "study.json"
+
+_ORDER_KEYS = ("study", "payload")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The body of `PUT /api/study`, checked. `rows` from and up to; `retry` ids to be tried anew."""
+
+    normal: Mapping[str, Any]
+    order: Mapping[str, Any]
+    rows: tuple[int, int] | None
+    retry: tuple[str, ...]
+
+    @classmethod
+    def read(cls, body: Any) -> Self:
+        """Raises ControllerError with a sentence on what is wrong."""
+        if not isinstance(body, dict) or body.get("format") != FORMAT:
+            raise ControllerError(
+                f"this controller understands format {FORMAT}", "use the same version at both ends"
+            )
+        order, normal = body.get("order"), body.get("normal")
+        if not isinstance(normal, dict):
+            raise ControllerError("`normal` is missing: the study in its normal form")
+        if not isinstance(order, dict) or not all(isinstance(order.get(key), str) for key in _ORDER_KEYS):
+            raise ControllerError(f"`order` needs {' and '.join(_ORDER_KEYS)}")
+        return cls(normal, order, _rows(body.get("rows")), _retry(body.get("retry")))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "normal": self.normal,
+            "order": self.order,
+            "rows": list(self.rows) if self.rows else None,
+            "retry": list(self.retry) or None,
+        }
+
+
+@dataclass(frozen=True)
+class Study:
+    """An assignment under way. What the ledger wrote after line `mark` is of this run; `asked` maps the
+    jobs to be tried anew to their last attempt then; `began` in seconds since the epoch."""
+
+    assignment: Assignment
+    mark: int
+    asked: Mapping[str, int]
+    began: float
+
+    @property
+    def name(self) -> str:
+        return str(self.assignment.order["study"])
+
+    @property
+    def payload(self) -> str:
+        return str(self.assignment.order["payload"])
+
+    def save(self, home: Path) -> None:
+        """Replaced whole: after a crash there is the old one or the new one."""
+        text = json.dumps(
+            {**self.assignment.to_json(), "mark": self.mark, "asked": dict(self.asked), "began": self.began}
+        )
+        temporary = home / f".{FILE}.new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, home / FILE)
+
+    @classmethod
+    def load(cls, home: Path) -> Self | None:
+        """None when there is none."""
+        try:
+            body = json.loads((home / FILE).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ControllerError(
+                f"{home / FILE} is damaged: {error}", "remove it and apply again"
+            ) from error
+        return cls(Assignment.read(body), body["mark"], body["asked"], body["began"])
+
+
+def _rows(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match value:
+        case [int(start), int(stop)] if 0 <= start <= stop:
+            return start, stop
+    raise ControllerError("`rows` is [from, up to] or null, such as [0, 3]")
+
+
+def _retry(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    raise ControllerError("`retry` is a list of ids or null")

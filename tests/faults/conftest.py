@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.harness import Study, processes
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Environments built once for all of these tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def study(tmp_path: Path, cache: Path) -> Iterator[Study]:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to find the processes of a study: run it on Linux")
+    home = tmp_path / "a study ü"
+    home.mkdir()
+    made = Study(home, jobs=40, cache=cache)
+    yield made
+    for process in made.running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+    for pid in processes():
+        if pid not in (os.getpid(), os.getppid()) and made.owns(pid):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,114 @@
+"""kill -9 of each part in the middle: no recorded job runs again, every row once, nothing left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from faults.harness import Study
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+
+
+def assert_whole(study: Study, recorded: set[int]) -> None:
+    table = study.table()
+    assert [int(line["n"]) for line in table] == list(range(1, study.jobs + 1)), "every row once, in order"
+    assert {line["status"] for line in table} == {"done"}
+    assert all(int(line["square"]) == int(line["n"]) ** 2 for line in table)
+    ran = study.ran()
+    assert {n: ran[n] for n in recorded if ran[n] != 1} == {}, "a recorded job ran again"
+    assert study.left_running() == []
+
+
+@pytest.mark.parametrize("victim", ["queue", "files", "controller", "supervisor", "worker", "runner"])
+def test_a_part_is_killed_and_the_study_ends_as_if_not(study: Study, victim: str) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, 6)
+    recorded = study.recorded()
+    os.kill(study.part(victim), signal.SIGKILL)
+    code, events, err = study.finish(apply)
+    summary = events[-1]
+    if victim == "runner":  # the job it was in is that job's recorded crash: one job, at most
+        assert code in (0, 4), err
+        assert summary["failed"] <= 1
+        code, _, err = study.run("retry", "--json")
+    assert code == 0, err
+    assert_whole(study, recorded)
+
+
+def test_apply_is_killed_and_applied_again(study: Study) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, 6)
+    recorded = study.recorded()
+    apply.kill()
+    apply.communicate()
+    code, _, err = study.run("apply", "--json")
+    assert code == 0, err
+    assert_whole(study, recorded)
+
+
+def test_everything_is_killed_at_once_and_applied_again(study: Study) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, 6)
+    recorded = study.recorded()
+    parts = [study.part(name) for name in ("supervisor", "controller", "queue", "files")]
+    for pid in (apply.pid, *parts):
+        os.kill(pid, signal.SIGKILL)
+    apply.communicate()
+    code, _, err = study.run("apply", "--json")
+    assert code == 0, err
+    assert_whole(study, recorded)
+
+
+def test_ctrl_c_lets_running_jobs_finish_and_apply_goes_on(study: Study) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, 6)
+    apply.send_signal(signal.SIGINT)
+    code, events, err = study.finish(apply)
+    assert code == 130, err
+    assert events[-1]["state"] == "stopped"
+    assert sum(study.ran().values()) == len(study.recorded()) < study.jobs, "what had begun was recorded"
+    assert study.left_running() == []
+    recorded = study.recorded()
+    assert study.run("apply", "--json")[0] == 0
+    assert_whole(study, recorded)
+
+
+def test_ctrl_c_twice_stops_now(study: Study) -> None:
+    study.write(pause=30)
+    apply = study.start("apply", "--json")
+    assert apply.stdout is not None
+    assert any('"running": 2' in line for line in apply.stdout)
+    apply.send_signal(signal.SIGINT)
+    assert any('"pausing"' in line for line in apply.stdout)
+    apply.send_signal(signal.SIGINT)
+    code, _, err = study.finish(apply)
+    assert code == 130, err
+    assert study.left_running() == []
+
+
+def test_a_second_time_there_is_nothing_to_do(study: Study) -> None:
+    study.write(pause=0)
+    assert study.run("apply", "--json")[0] == 0
+    ran = study.ran()
+    code, out, err = study.run("apply")
+    assert code == 0, err
+    assert "nothing to do" in (out + err).lower()
+    assert study.ran() == ran
+
+
+def test_two_at_once_the_second_is_told_who_holds_it(study: Study) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, 1)
+    code, _, err = study.run("apply")
+    assert code == 1
+    assert str(apply.pid) in err
+    assert "busy" in err
+    assert study.finish(apply)[0] == 0
