@@ -1,0 +1,29 @@
+"""`cloudburst retry`: compute failed jobs again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..arguments import json_option, local_option, pass_screen, study_option
+from ..views.screen import Screen
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@study_option
+@local_option
+@json_option
+@pass_screen
+def command(screen: Screen, jobs: tuple[str, ...], file: Path, local: bool) -> int:
+    """Compute failed jobs again: those named, or all of them; and what is still to do.
+
+    JOB is row:17, or the first digits (4 or more) of an id.
+    """
+    from ..computing import compute
+    from ..failed import named_failures
+    from ..study import open_study
+
+    study = open_study(screen, file, local=local)
+    return compute(screen, file, study, rows=None, retry=named_failures(study, jobs) if jobs else "all")

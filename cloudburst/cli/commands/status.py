@@ -1,0 +1,26 @@
+"""`cloudburst status`: how far the study is, whether anything runs or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..arguments import json_option, pass_screen, study_argument
+from ..views.screen import Screen
+
+
+@click.command()
+@study_argument
+@json_option
+@pass_screen
+def command(screen: Screen, file: Path) -> None:
+    """Say how far the study is: what runs now, and what is recorded. Touches nothing."""
+    from ..standing import standing
+    from ..study import open_study
+    from ..views import status
+
+    document = standing(open_study(screen, file))
+    screen.document(document)
+    for line in status.lines(document, screen.paint):
+        screen.say(line)

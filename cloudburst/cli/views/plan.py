@@ -1,0 +1,124 @@
+"""The plan for people, rendered from its JSON form (schemas/plan.schema.json) and from nothing else."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .failures import ID_DIGITS
+from .grid import GAP_MARK, cut, grid
+from .paint import Paint
+from .words import bytes_in_words, count, short
+
+Form = Mapping[str, Any]
+
+
+# ── the first screen: nothing is counted yet ─────────────────────────────────────────────────
+def head(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
+    """The arithmetic and a preview: what an outline knows."""
+    yield f"{paint.bold(plan['study'])} ({plan['spec']}): {count(plan['rows'], 'row')}{_selected(plan)}"
+    yield ""
+    for block in plan["arithmetic"]:
+        yield cut(arithmetic(block), width)
+    yield ""
+    if plan["preview"]:
+        yield from preview(plan["preview"], width=width, paint=paint)
+        yield ""
+
+
+def _selected(plan: Form) -> str:
+    if plan["selected"] is None:
+        return ""
+    start, stop = plan["selected"]
+    return f", of which {start:,} up to {stop:,}"
+
+
+def arithmetic(block: Form) -> str:
+    """`block main: 2 network × 5 demand × 3 replicates = 30 − 4 excluded = 26`."""
+    factors = " × ".join(f"{factor['count']:,} {factor['name']}" for factor in block["factors"])
+    text = f"block {block['block']}: {factors or '1 row'}"
+    taken = [
+        f"{block[key]:,} {word}"
+        for key, word in (("merged", "merged"), ("excluded", "excluded"))
+        if block[key]
+    ]
+    if len(block["factors"]) > 1 or taken:
+        text += f" = {block['product']:,}"
+    for part in taken:
+        text += f" − {part}"
+    return f"{text} = {block['count']:,}" if taken else text
+
+
+def preview(rows: Sequence[Form], *, width: int, paint: Paint) -> list[str]:
+    """Some rows as a table; `…` stands for those between."""
+    names = tuple(dict.fromkeys(name for row in rows for name in row["parameters"]))
+    blocks = len({row["block"] for row in rows}) > 1
+    header = ("row", "id", *(("block",) if blocks else ()), *names)
+    lines: list[list[str]] = []
+    last = None
+    for row in rows:
+        if last is not None and row["row"] > last + 1:
+            lines.append([GAP_MARK, *[""] * (len(header) - 1)])
+        last = row["row"]
+        parameters = row["parameters"]
+        cells = [short(parameters[name]) if name in parameters else "" for name in names]
+        lines.append([str(row["row"]), row["id"][:ID_DIGITS], *((row["block"],) if blocks else ()), *cells])
+    return grid(header, lines, width=width, floors=(1, ID_DIGITS), paint=paint)
+
+
+# ── what would be done ───────────────────────────────────────────────────────────────────────
+def tail(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
+    """Counts, dependencies, actions: what a counted plan knows on top."""
+    if plan["counts"]:
+        yield counts(plan["counts"])
+    yield dependencies(plan["dependencies"])
+    if plan["payload"]:
+        yield payload(plan["payload"])
+    for used in plan["inputs"]:
+        yield cut(f"input {used['name']}: {used['pattern']}, {bytes_in_words(used['size'])}", width)
+    yield ""
+    if not plan["actions"]:
+        yield paint.green("Nothing to do.")
+        return
+    yield from actions(plan["actions"], width)
+    if not any(action["mark"] != "=" for action in plan["actions"]):
+        yield paint.green("Nothing to do.")
+
+
+def counts(counted: Form) -> str:
+    """`200 rows: 150 done, 50 to do`; where rows share jobs, `400 rows, 64 distinct jobs: …`."""
+    rows = count(counted["rows"], "row")
+    if counted["jobs"] is None:
+        return f"{rows}: too many to look up which are computed"
+    states = (("done", "done"), ("failed", "failed"), ("stale", "stale"), ("to_do", "to do"))
+    said = ", ".join(f"{counted[key]:,} {word}" for key, word in states if counted[key])
+    distinct = f", {counted['jobs']:,} distinct" if counted["jobs"] != counted["rows"] else ""
+    return f"{rows}{distinct}: {said}" if said else rows
+
+
+def dependencies(form: Form) -> str:
+    if form["state"] != "locked":
+        return f"dependencies: {form['reason']}"
+    packages = count(form["packages"], "package") if form["packages"] else "nothing to install"
+    made_from = f" ({form['made_from']})" if form["made_from"] else ""
+    return f"dependencies: locked, {packages}{made_from}, Python {form['python']}"
+
+
+def payload(form: Form) -> str:
+    digest = f", {form['digest'][:12]}" if form["digest"] else ""
+    return (
+        f"worker: {form['directory']}, {count(form['files'], 'file')}, {bytes_in_words(form['size'])}{digest}"
+    )
+
+
+def actions(listed: Sequence[Form], width: int) -> Iterator[str]:
+    """A line an action; a long reason goes on below itself."""
+    verbs = max(len(action["verb"]) for action in listed)
+    addresses = max(len(action["address"]) for action in listed)
+    for action in listed:
+        start = f"{action['mark']} {action['verb']:<{verbs}}  {action['address']:<{addresses}}  "
+        room = max(24, width - len(start))
+        for line in textwrap.wrap(action["reason"], room) or [""]:
+            yield f"{start}{line}".rstrip()
+            start = " " * len(start)
