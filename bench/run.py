@@ -1,0 +1,54 @@
+"""`make bench`: what is measured, beside the peers it is measured against. Tables go to standard output.
+
+Absolute numbers belong to the machine and the hour; the ratios are what to compare. Every ratio is of
+rounds that took turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from commands import whole_processes
+from expansion import a_million
+from measure import Line, table
+from throughput import net3, nothing
+
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Line]]] = {
+    "commands": lambda given: whole_processes(max(15, given.rounds)),
+    "expansion": lambda given: a_million(given.rounds),
+    "nothing": lambda given: nothing(given.rounds, jobs=20_000),
+    "net3": lambda given: net3(given.rounds, given.jobs),
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    everything = ", ".join(MEASUREMENTS)
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"of {everything} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, which take turns (default: 5)")
+    parser.add_argument(
+        "--jobs", type=int, default=600, help="Net3 jobs a round, a multiple of 20 (default: 600)"
+    )
+    given = parser.parse_args()
+    for name in given.what:
+        if name not in MEASUREMENTS:
+            parser.error(f"{name} is not one of {everything}")
+    given.what = given.what or list(MEASUREMENTS)
+    return given
+
+
+def main() -> None:
+    given = arguments()
+    beside_us = str(Path(sys.executable).parent)
+    os.environ["PATH"] = beside_us + os.pathsep + os.environ["PATH"]  # uv
+    os.environ["OMP_NUM_THREADS"] = "1"  # as the runners have it
+    for name in given.what:
+        print(f"\n{table(MEASUREMENTS[name](given))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
