@@ -60,7 +60,7 @@ class Controller:
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
         self._ending = threading.Event()
-        self._study = Study.load(home)
+        self._study = _remembered(home)
         self._is_new = False
         self._computation: Computation | None = None
         self._open: list[Queue | Ledger] = []
@@ -141,11 +141,11 @@ class Controller:
                 log.info("the queue answers again")
                 self._trouble = ""
             computation.turn()
-        except QueueError as error:
-            self._suffer(error)
         except LedgerError as error:
             self._suffer(error)
             self.close()  # what was decided since the last commit is decided anew, from the ledger
+        except CloudBurstError as error:
+            self._suffer(error)
         self._publish()
 
     def _suffer(self, error: CloudBurstError) -> None:
@@ -228,6 +228,15 @@ class Controller:
         if self._computation is None:
             raise ControllerError("there is no study here yet")
         return self._computation
+
+
+def _remembered(home: Path) -> Study | None:
+    """A memory that cannot be read is none: the next study replaces it."""
+    try:
+        return Study.load(home)
+    except CloudBurstError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _idle(has_study: bool = False) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import socket
 import socketserver
 import stat
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 """Bytes moved at a time."""
+
+LINGER = 10.0
+"""Seconds a client that was refused may go on sending before it is cut off."""
 
 
 # ── client ───────────────────────────────────────────────────────────────────────────────────
@@ -270,12 +274,12 @@ class _Handler(BaseHTTPRequestHandler):
         if not unread:
             return
         self.close_connection = True
+        deadline = time.monotonic() + LINGER
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(2.0)
-            for _ in range(64):
-                if not self.rfile.read1(CHUNK):
-                    break
+            while time.monotonic() < deadline and self.rfile.read1(CHUNK):
+                pass
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         log.debug(format, *args)

@@ -218,6 +218,16 @@ def test_the_queue_away_is_a_problem_and_not_the_end(
     assert sorted(worker.ran) == [wave_id(n) for n in range(30)]
 
 
+def test_a_memory_that_cannot_be_read_is_replaced_by_the_next_study(
+    start: Callable[..., Controlled], worker: PlayedWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "study.json").write_text('{"format": 1, "norm')
+    controlled = start()
+    assert controlled.status()["state"] == "idle"
+    controlled.client.put_study({"waves": 5}, ORDER)
+    assert compute(controlled, worker)["done"] == 5
+
+
 SPEC = """\
 cloudburst: 1
 name: waves

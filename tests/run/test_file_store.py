@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import resource
 import signal
 import socket
@@ -34,7 +35,7 @@ class Store:
         self.client_token = secrets.read(tmp_path / "secrets", secrets.FILES_TOKEN)
         self.worker_token = secrets.read(tmp_path / "secrets", secrets.WORKER_TOKEN)
         self.server = Server(self.address, FileService(self.root, tmp_path / "secrets", max_size))
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
     @property
@@ -137,7 +138,15 @@ def test_too_large_is_413_with_the_limit(short: Path, tmp_path: Path) -> None:
     store = Store(short, tmp_path, max_size=1000)
     with pytest.raises(FileStoreError, match="a file may have 1000 bytes, this one has 3000000"):
         store.client.put(PAYLOAD, CONTENT)
-    answer = request(store.address, "PUT", f"/files/payload/{DIGEST}", token=store.client_token, body=CONTENT)
+    large = bytes(30_000_000)
+    answer = request(
+        store.address,
+        "PUT",
+        f"/files/payload/{DIGEST}",
+        token=store.client_token,
+        body=io.BytesIO(large),
+        size=len(large),
+    )
     assert (answer.status, answer.json()["limit"]) == (413, 1000)
     store.stop()
 

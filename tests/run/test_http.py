@@ -39,7 +39,7 @@ class Echo:
 def address(request: pytest.FixtureRequest, short: Path) -> Iterator[str]:
     where = f"unix:{short}/echo.sock" if request.param == "unix" else f"tcp:127.0.0.1:{free_port()}"
     server = Server(where, Echo())
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield where
     server.shutdown()
