@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench wheel clean
+.PHONY: help demo test check fix faults bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,17 +23,20 @@ test: $(BIN)/.ready ## every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m 'not faults'
 
 check: $(BIN)/.ready ## lint, types and the fast tests, in under a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) -m 'not slow'
+	$(BIN)/pytest -q -n $(JOBS) -m 'not slow and not faults'
 
 fix: $(BIN)/.ready ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+faults: $(BIN)/.ready ## kill every part at every moment; writes docs/faults.md
+	$(BIN)/pytest -v tests/faults --faults-table docs/faults.md
 
 bench: $(BIN)/.ready ## what is measured, beside the peers it is measured against
 	$(BIN)/python bench/run.py

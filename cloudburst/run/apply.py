@@ -23,7 +23,7 @@ from .follow import follow
 from .ledger import Ledger
 from .observe import Study, count_rows, with_lock
 from .outputs import write_outputs
-from .ownership import check_ownership
+from .ownership import check_ownership, take_ownership
 from .places import prepare
 from .providers.local import LocalCluster
 
@@ -42,6 +42,7 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
     check_ownership(study.places)
     prepare(study.places)
     with run_lock.hold(study.places.lock, study=study.ensemble.name) as lock:
+        take_ownership(study.places)
         study = with_lock(study, on_event)
         counts = count_rows(study, rows)
         again = _again(study, retry)

@@ -32,6 +32,11 @@ def check_ownership(places: Places) -> None:
         )
 
 
+def take_ownership(places: Places) -> None:
+    """Write down, in a ledger made for it if need be, which file the study is described by."""
+    Ledger.open(places.ledger, places.study, create=True, spec=places.spec).close()
+
+
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)

@@ -8,12 +8,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+Tell = Callable[[str, int, str], None]
+"""What was survived: what happened, after how many jobs, and how it went on. For docs/faults.md."""
 
 WORKER = """
 import os, time
@@ -119,6 +124,13 @@ class Study:
     def owns(self, pid: int) -> bool:
         """Whether a process is of this study, whoever started it: its arguments or environment name it."""
         return any(mark in traces(pid) for mark in (str(self.home), str(self.cache)))
+
+    def until_nothing_runs(self, seconds: float = 60.0) -> None:
+        """These are nobody's children, so their end cannot be awaited: looked at now and then."""
+        deadline = time.monotonic() + seconds
+        while left := self.left_running():
+            assert time.monotonic() < deadline, f"still running: {left}"
+            time.sleep(0.1)
 
     def left_running(self) -> list[str]:
         mine = {os.getpid(), os.getppid()}

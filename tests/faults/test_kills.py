@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from faults.harness import Study
+from faults.harness import Study, Tell
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
@@ -22,39 +22,72 @@ def assert_whole(study: Study, recorded: set[int]) -> None:
     assert study.left_running() == []
 
 
-@pytest.mark.parametrize("victim", ["queue", "files", "controller", "supervisor", "worker", "runner"])
-def test_a_part_is_killed_and_the_study_ends_as_if_not(study: Study, victim: str) -> None:
+MIDDLE = 6
+MOMENTS = (MIDDLE, *(pytest.param(done, marks=pytest.mark.faults) for done in (1, 20, 38)))
+"""Jobs done when it happens. `make test` has the first, `make faults` all of them."""
+
+PARTS = ("queue", "files", "controller", "supervisor", "worker", "runner")
+
+
+@pytest.mark.parametrize("done", MOMENTS)
+@pytest.mark.parametrize("victim", PARTS)
+def test_a_part_is_killed_and_the_study_ends_as_if_not(
+    study: Study, victim: str, done: int, tell: Tell
+) -> None:
     study.write(pause=0.15)
     apply = study.start("apply", "--json")
-    study.until_done(apply, 6)
+    study.until_done(apply, done)
     recorded = study.recorded()
     os.kill(study.part(victim), signal.SIGKILL)
     code, events, err = study.finish(apply)
-    summary = events[-1]
+    failed = events[-1]["failed"]
     if victim == "runner":  # the job it was in is that job's recorded crash: one job, at most
         assert code in (0, 4), err
-        assert summary["failed"] <= 1
+        assert failed <= 1
         code, _, err = study.run("retry", "--json")
     assert code == 0, err
     assert_whole(study, recorded)
+    tell(
+        f"the {victim} is killed",
+        done,
+        "the job it was in is a recorded crash" if failed else "goes on by itself",
+    )
 
 
-def test_apply_is_killed_and_applied_again(study: Study) -> None:
+@pytest.mark.parametrize("done", MOMENTS)
+def test_apply_is_killed_and_applied_again(study: Study, done: int, tell: Tell) -> None:
     study.write(pause=0.15)
     apply = study.start("apply", "--json")
-    study.until_done(apply, 6)
+    study.until_done(apply, done)
     recorded = study.recorded()
     apply.kill()
     apply.communicate()
     code, _, err = study.run("apply", "--json")
     assert code == 0, err
     assert_whole(study, recorded)
+    tell("`apply` is killed, then applied again", done, "goes on where it was")
 
 
-def test_everything_is_killed_at_once_and_applied_again(study: Study) -> None:
+@pytest.mark.parametrize("done", MOMENTS)
+def test_apply_is_killed_and_left_alone(study: Study, done: int, tell: Tell) -> None:
     study.write(pause=0.15)
     apply = study.start("apply", "--json")
-    study.until_done(apply, 6)
+    study.until_done(apply, done)
+    apply.kill()
+    apply.communicate()
+    study.until_nothing_runs()
+    recorded = study.recorded()
+    assert sum(study.ran().values()) - len(recorded) <= 2, "only the jobs at hand may have been cut short"
+    assert study.run("apply", "--json")[0] == 0
+    assert_whole(study, recorded)
+    tell("`apply` is killed and left alone", done, "every part ends by itself, jobs at hand are cut short")
+
+
+@pytest.mark.parametrize("done", MOMENTS)
+def test_everything_is_killed_at_once_and_applied_again(study: Study, done: int, tell: Tell) -> None:
+    study.write(pause=0.15)
+    apply = study.start("apply", "--json")
+    study.until_done(apply, done)
     recorded = study.recorded()
     parts = [study.part(name) for name in ("supervisor", "controller", "queue", "files")]
     for pid in (apply.pid, *parts):
@@ -63,6 +96,7 @@ def test_everything_is_killed_at_once_and_applied_again(study: Study) -> None:
     code, _, err = study.run("apply", "--json")
     assert code == 0, err
     assert_whole(study, recorded)
+    tell("everything is killed at once, then applied again", done, "goes on where it was")
 
 
 def test_ctrl_c_lets_running_jobs_finish_and_apply_goes_on(study: Study) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 import redis
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 WORKER = Path(__file__).resolve().parents[2] / "worker"
@@ -282,7 +282,22 @@ class Lab:
             self.read(block=20)
             if found := condition():
                 return found
-        raise AssertionError(f"waited in vain for {what}; so far {self.entries} and {self.node()}")
+        raise AssertionError(
+            f"waited in vain for {what}; so far {self.entries}, {self.node()}, {self.standing()}"
+        )
+
+    def standing(self) -> dict[str, Any]:
+        """Where messages and workers are: what one wants to know when something waits in vain."""
+        return {
+            "waiting": self.rq.job_ids,
+            "taken": self.client.lrange(self.rq.intermediate_queue_key, 0, -1),
+            "started": self.rq.started_job_registry.get_job_ids(cleanup=False),
+            "failed": self.rq.failed_job_registry.get_job_ids(cleanup=False),
+            "workers": [
+                (w.name, w.get_state(), w.last_heartbeat) for w in Worker.all(connection=self.client)
+            ],
+            "clients": [(c["name"], c["cmd"], c["age"], c["idle"]) for c in self.client.client_list()],
+        }
 
     def read(self, block: int | None = None) -> list[dict[str, Any]]:
         answer: Any = self.client.xread({f"{PREFIX}:outcomes": self._last}, block=block)
