@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .results import first_line
+
 ALIKE = 20
 """So many first jobs, all failing alike: it is not the parameters."""
 
@@ -34,7 +36,7 @@ class Brake:
         """An attempt failed, whether or not another follows."""
         if self._alike is None:
             return ""
-        line = first_line(error)
+        line = first_line(error) or "no message"
         self._alike[job_id] = line
         if len({_shape(known) for known in self._alike.values()}) > 1:
             self._alike = None
@@ -51,10 +53,6 @@ class Brake:
             return ""
         limit = str(self._limit) if isinstance(self._limit, int) else f"{100 * self._limit:g}%"
         return f"{failed} of {jobs} jobs failed, more than max_failures: {limit} (cloudburst failures)"
-
-
-def first_line(error: str | None) -> str:
-    return (error or "").strip().partition("\n")[0].strip() or "no message"
 
 
 def _shape(line: str) -> str:

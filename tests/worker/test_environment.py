@@ -32,8 +32,21 @@ def test_the_key_is_of_what_the_environment_depends_on() -> None:
 def test_what_uv_says_becomes_a_sentence(words: str, sentence: str, mends: bool) -> None:
     broken = environment._explain(words, "3.9")
     assert sentence in broken.sentence
-    assert broken.detail == words
+    way_out, _, said = broken.detail.partition("\n")
+    assert way_out
+    assert said == words
     assert broken.mends is mends
+
+
+def test_who_told_pip_of_an_index_means_uv_too() -> None:
+    told = environment._variables(
+        {"PIP_INDEX_URL": "https://index", "PIP_FIND_LINKS": "/a  /b", "PYTHONPATH": "x"}
+    )
+    assert told["UV_DEFAULT_INDEX"] == "https://index"
+    assert told["UV_FIND_LINKS"] == "/a,/b"
+    assert "PYTHONPATH" not in told
+    own = {"PIP_INDEX_URL": "https://pip", "UV_INDEX_URL": "https://uv"}
+    assert "UV_DEFAULT_INDEX" not in environment._variables(own)
 
 
 @pytest.mark.slow

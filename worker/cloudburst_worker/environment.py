@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import archives, leash
@@ -17,13 +18,29 @@ from .orders import Broken
 LOCK = Path(".cloudburst", "lock.txt")
 _COMPLETE = ".complete"
 
-_CAUSES: tuple[tuple[str, str, bool], ...] = (
-    (r"No space left on device|os error 28|Disk quota exceeded", "there is no space left on the disk for the environment", True),
-    (r"No interpreter found|Failed to inspect Python|Querying Python at|No download found|not find (an interpreter|Python)|no virtual or system environment", "Python {python} is not on this node and cannot be fetched", False),
-    (r"[Hh]ash mismatch", "a package is not the one that was locked: its hash differs", False),
-    (r"dns error|error sending request|[Cc]onnection (refused|reset)|tcp connect error|timed out|[Nn]etwork is unreachable|Failed to fetch|Request failed|Could not connect|error trying to connect", "the package index cannot be reached", True),
-    (r"no version of|not found in the package registry|No solution found", "a locked package is not to be had for this node's Python and platform", False),
+_NOT_UNDER = "set XDG_CACHE_HOME to a directory on a larger disk, or free some space"
+
+# What uv says -> what is wrong, what to do, and whether it may pass by itself.
+_CAUSES: tuple[tuple[str, str, str, bool], ...] = (
+    (r"No space left on device|os error 28|Disk quota exceeded", "there is no space left on the disk for the environment", _NOT_UNDER, True),
+    (r"No interpreter found|Failed to inspect Python|Querying Python at|No download found|not find (an interpreter|Python)|no virtual or system environment", "Python {python} is not on this node and cannot be fetched", "install it, or name one that is there: `worker: python:`, then `cloudburst lock`", False),
+    (r"[Hh]ash mismatch", "a package is not the one that was locked: its hash differs", "`cloudburst lock` makes a new lock, if you trust the new file", False),
+    (r"dns error|error sending request|[Cc]onnection (refused|reset)|tcp connect error|timed out|[Nn]etwork is unreachable|Failed to fetch|Request failed|Could not connect|error trying to connect", "the package index cannot be reached", "look at the network, and at UV_DEFAULT_INDEX or PIP_INDEX_URL if you use another index", True),
+    (r"no version of|not found in the package registry|No solution found", "a locked package is not to be had for this node's Python and platform", "`cloudburst lock` resolves anew; `worker: python:` names another Python", False),
 )  # fmt: skip
+_UNKNOWN = ("the environment of the worker cannot be built", "what uv said says why", False)
+
+_SAID = 12
+"""Lines of uv that are kept: it says what is wrong last."""
+
+# uv reads its own variables only; who has told pip of another index means uv as well. uv's own win.
+_SAME_FOR_PIP = (
+    ("PIP_INDEX_URL", ("UV_DEFAULT_INDEX", "UV_INDEX_URL")),
+    ("PIP_EXTRA_INDEX_URL", ("UV_INDEX", "UV_EXTRA_INDEX_URL")),
+    ("PIP_FIND_LINKS", ("UV_FIND_LINKS",)),
+    ("PIP_TRUSTED_HOST", ("UV_INSECURE_HOST",)),
+    ("PIP_CERT", ("SSL_CERT_FILE",)),
+)
 
 
 def key(lock: str, python: str) -> str:
@@ -71,9 +88,7 @@ def _make(place: Path, lock: Path | None, python: str, say: Say) -> None:
 
 def _uv(arguments: list[str], python: str, say: Say) -> None:
     command = [sys.executable, leash.__file__, _find_uv(), *arguments]
-    variables = {
-        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
-    }
+    variables = _variables(os.environ)
     words = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -84,7 +99,16 @@ def _uv(arguments: list[str], python: str, say: Say) -> None:
             if line.strip():
                 say(f"building the environment: {line.strip()}")
     if process.returncode:
-        raise _explain("\n".join(words[-40:]), python)
+        raise _explain("\n".join(words[-_SAID:]), python)
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    told = {name: value for name, value in environment.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    for theirs, ours in _SAME_FOR_PIP:
+        value = environment.get(theirs, "").strip()
+        if value and not any(environment.get(name) for name in ours):
+            told[ours[0]] = ",".join(value.split()) if theirs == "PIP_FIND_LINKS" else value
+    return told
 
 
 def _find_uv() -> str:
@@ -96,7 +120,6 @@ def _find_uv() -> str:
 
 
 def _explain(words: str, python: str) -> Broken:
-    for pattern, sentence, mends in _CAUSES:
-        if re.search(pattern, words):
-            return Broken(sentence.format(python=python), words, mends=mends)
-    return Broken("the environment of the worker cannot be built", words)
+    known = ((sentence, way, mends) for pattern, sentence, way, mends in _CAUSES if re.search(pattern, words))
+    sentence, way, mends = next(known, _UNKNOWN)
+    return Broken(sentence.format(python=python), f"{way}\n{words}", mends=mends)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...run.events import Doing, Event, Progress, Warned
+from ...run.results import first_line
 from .screen import Screen
 from .words import duration
 
@@ -171,14 +172,14 @@ def doing_line(event: Doing) -> str:
 
 
 def node_line(node: Mapping[str, Any]) -> str:
-    detail = node["detail"] or node["state"]
-    return f"{node['node']}: {detail}"
+    """In one line; what a tool said besides comes when it is the end of the run."""
+    return f"{node['node']}: {first_line(node['detail']) or node['state']}"
 
 
 def progress_line(status: Mapping[str, Any]) -> str:
     over = status["done"] + status["failed"]
     line = f"{over:,} of {over + status['to_do']:,}: {counts_line(status)}"
-    return f"{line} ({status['state']}: {status['reason']})" if status["reason"] else line
+    return f"{line} ({status['state']}: {first_line(status['reason'])})" if status["reason"] else line
 
 
 def counts_line(status: Mapping[str, Any]) -> str:
