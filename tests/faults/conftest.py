@@ -15,7 +15,7 @@ TABLE = """# What was killed, and what came of it
 
 Written by `make faults`: a study of 40 jobs on two slots, the part killed with `kill -9` when so many jobs were
 done. After each: no job that was recorded ran again, the table had every row once with its value, and no process of
-the study was left. 
+the study was left.
 
 | what happens | after … of 40 jobs | how it goes on |
 | --- | --- | --- |

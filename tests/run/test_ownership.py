@@ -26,7 +26,7 @@ def test_the_same_file_goes_on(tmp_path: Path) -> None:
 
 def test_a_second_file_with_the_same_name_is_refused(tmp_path: Path) -> None:
     owned(tmp_path, "a.yaml")
-    with pytest.raises(StudyBusy, match="a.yaml beside b.yaml is a study named net3, too") as raised:
+    with pytest.raises(StudyBusy, match=r"a\.yaml beside b\.yaml is a study named net3, too") as raised:
         owned(tmp_path, "b.yaml")
     assert "another `name:`" in raised.value.hint
 
