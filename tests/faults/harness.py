@@ -61,10 +61,11 @@ class Study:
         return self.home / "ran.log"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        told = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         process = subprocess.Popen(
             [sys.executable, "-m", "cloudburst", *arguments],
             cwd=self.home,
-            env={**os.environ, "XDG_CACHE_HOME": str(self.cache)},
+            env={**told, "XDG_CACHE_HOME": str(self.cache)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

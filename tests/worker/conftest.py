@@ -27,6 +27,8 @@ from rq.serializers import JSONSerializer
 
 WORKER = Path(__file__).resolve().parents[2] / "worker"
 STUDY = "lab"
+OURS = "the-test"
+"""The name of our own connections to the queue."""
 PREFIX = f"cloudburst:{STUDY}"
 PASSWORD = "a-password"
 
@@ -65,7 +67,9 @@ class Valkey:
 
         errors = (redis.ConnectionError, redis.TimeoutError, OSError)
         retry = Retry(ConstantBackoff(0.02), 500, errors)
-        return redis.Redis(unix_socket_path=str(self.socket), password=PASSWORD, retry=retry)
+        return redis.Redis(
+            unix_socket_path=str(self.socket), password=PASSWORD, retry=retry, client_name=OURS
+        )
 
     def kill(self) -> None:
         assert self._process is not None
@@ -333,7 +337,15 @@ class Lab:
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
+        self._until_alone()
         self.client.close()
+
+    def _until_alone(self) -> None:
+        """What a killed supervisor leaves ends a moment later; it must not take the next test's messages."""
+        deadline = time.monotonic() + 30.0
+        while others := [c for c in self.client.client_list() if c["name"] != OURS]:
+            assert time.monotonic() < deadline, f"still at the queue: {others}"
+            time.sleep(0.02)
 
 
 @pytest.fixture

@@ -62,9 +62,10 @@ class Screen:
             self.complain(text)
 
     def data(self, value: Any) -> None:
-        """One JSON value in one line; nothing without `--json`."""
+        """One JSON value in one line, at once: whoever reads it may act on it. Nothing without `--json`."""
         if self.as_json:
             self.raw(json.dumps(value, ensure_ascii=False) + "\n")
+            _guarded(self.out.flush)
 
     def document(self, value: Any) -> None:
         """One JSON document, indented for people too; nothing without `--json`."""
@@ -75,8 +76,9 @@ class Screen:
         _write(self.out, text)
 
     def complain(self, text: str) -> None:
-        """A line on the second stream, whatever the form."""
+        """A line on the second stream, at once, whatever the form."""
         _write(self.err, text + "\n")
+        _guarded(self.err.flush)
 
     def same_line(self, text: str) -> None:
         """What moves in one line of a terminal; an empty text takes the line away."""
