@@ -8,8 +8,8 @@ from typing import Any
 
 from ..compile.jobs import Job
 from ..run.observe import Study, rows_in_their_place
-from ..run.sinks.formats import json_text
 from ..run.sinks.replace import replaced_whole
+from ..run.sinks.strict_json import json_text
 from .views.screen import Screen
 from .views.words import count
 

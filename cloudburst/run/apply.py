@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from ..compile.plan import Counts
-from ..errors import ProviderError
+from ..errors import LockingFailed, ProviderError
 from ..secret import Secret
 from . import run_lock, secrets
 from .controller_client import ControllerClient
@@ -25,6 +25,7 @@ from .observe import Study, count_rows, with_lock
 from .outputs import write_outputs
 from .ownership import check_ownership, take_ownership
 from .places import prepare
+from .promised import promised_variables
 from .providers.local import LocalCluster
 
 Rows = tuple[int, int] | None
@@ -39,11 +40,12 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
     exception but a count in the Summary. Whatever is raised, no process is left running.
     """
     began = time.monotonic()
+    promised_variables(study.ensemble)
     check_ownership(study.places)
     prepare(study.places)
     with run_lock.hold(study.places.lock, study=study.ensemble.name) as lock:
         take_ownership(study.places)
-        study = with_lock(study, on_event)
+        study = _locked(study, on_event, stop)
         counts = count_rows(study, rows)
         again = _again(study, retry)
         status: Mapping[str, Any] = {}
@@ -52,6 +54,19 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
         tables = write_outputs(study)
     left = max(0, counts.failed - len(again))
     return _summary(status, counts, left, tables, stop, time.monotonic() - began)
+
+
+def _locked(study: Study, on_event: OnEvent, stop: StopSignal) -> Study:
+    """Ctrl-C reaches uv as well as us: what it says of that is no news, and nothing is begun after it."""
+    try:
+        study = with_lock(study, on_event)
+    except LockingFailed:
+        if stop.level:
+            raise KeyboardInterrupt from None
+        raise
+    if stop.level:
+        raise KeyboardInterrupt
+    return study
 
 
 def _again(study: Study, retry: Retry) -> tuple[str, ...]:

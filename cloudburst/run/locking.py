@@ -94,9 +94,32 @@ def _resolve(directory: Path, found: Found, python: str, pinned: str, say: Say) 
         output.write_text(pinned, encoding="utf-8")
         arguments = (*_question(source, python, Path(scratch)), "-o", str(output))
         said, status = _run_uv(arguments, directory, say)
+        if status != 0 and _FOR_OTHERS in said:
+            limited = _for_this_python_alone(Path(scratch), python)
+            status = _run_uv(
+                arguments[:-3] + (str(directory / source.file), "-o", str(output)), limited, say
+            )[1]
         if status != 0:
             raise explain(said, source, python)
         return _checked(output.read_text(encoding="utf-8"), source)
+
+
+_FOR_OTHERS = "for other Python versions supported by your project"
+
+
+def _for_this_python_alone(scratch: Path, python: str) -> Path:
+    """A place from which uv resolves for this minor version only; it wants every later one to work as well.
+
+    What `[tool.uv]` of the worker's own pyproject.toml says is not seen from there: a second try, never the first.
+    """
+    major, minor = python.split(".")
+    project = scratch / "limited" / "pyproject.toml"
+    project.parent.mkdir()
+    project.write_text(
+        f"[tool.uv]\nenvironments = [\"python_full_version < '{major}.{int(minor) + 1}'\"]\n",
+        encoding="utf-8",
+    )
+    return project.parent
 
 
 def _question(source: Source, python: str, scratch: Path) -> tuple[str, ...]:

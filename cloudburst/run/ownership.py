@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..errors import StudyBusy
@@ -13,22 +12,18 @@ from .places import Places
 def check_ownership(places: Places) -> None:
     """Raises StudyBusy when another file that still exists computes under the same name here.
 
-    A file that is gone was renamed or moved: its study goes on under the new one.
+    Only files beside each other share a ledger: the same name elsewhere is a copy of the project. A file
+    that is gone was renamed: its study goes on under the new name.
     """
-    if not places.ledger.exists():
+    if not places.ledger.exists() or not places.spec.exists():
         return
     with Ledger.open(places.ledger, places.study) as ledger:
-        owner = ledger.meta.spec
-    if (
-        owner
-        and owner != str(places.spec)
-        and os.path.exists(owner)
-        and not _is_same(Path(owner), places.spec)
-    ):
+        owner = Path(ledger.meta.spec).name
+    twin = places.spec.with_name(owner or places.spec.name)
+    if twin.exists() and not _is_same(twin, places.spec):
         raise StudyBusy(
-            f"{Path(owner).name} beside {places.spec.name} is a study named {places.study}, too; "
-            "they would share one ledger",
-            f"give one of them another `name:`; if {Path(owner).name} is a copy you no longer need, remove it",
+            f"{twin.name} beside {places.spec.name} is a study named {places.study}, too; they would share one ledger",
+            "give one of them another `name:`, or remove the one you no longer need",
         )
 
 

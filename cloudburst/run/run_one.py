@@ -18,6 +18,7 @@ from . import secrets
 from .events import Doing, OnEvent
 from .observe import Study, with_lock
 from .places import cache_directory, prepare
+from .promised import promised_variables
 
 DONE, FAILED = 0, 1
 """Exit codes of `python -m cloudburst_worker run-one`; any other: it cannot be run."""
@@ -36,7 +37,7 @@ def run_one(study: Study, job: Job, *, on_event: OnEvent, results: Path | None, 
     with tempfile.TemporaryDirectory(prefix="cloudburst-") as scratch:
         home = Path(scratch)
         _store(study, home / "store")
-        secrets.generate(home / "secrets", environment=_environment(study))
+        secrets.generate(home / "secrets", environment=promised_variables(study.ensemble))
         _write(home / "order.json", study.order)
         _write(home / "job.json", {"job": job.description, "argv": job.argv})
         _run(home, results or home / "results", show, on_event)
@@ -59,10 +60,6 @@ def _store(study: Study, root: Path) -> None:
     (root / "payload").mkdir(parents=True)
     for _, content in study.objects():
         content.write(root / "payload" / content.digest)
-
-
-def _environment(study: Study) -> Mapping[str, str]:
-    return {name: os.environ[name] for name in study.ensemble.worker.env if name in os.environ}
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

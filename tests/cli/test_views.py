@@ -191,3 +191,9 @@ def test_a_bar_on_a_terminal_and_warnings_stay_above_it(monkeypatch: pytest.Monk
     assert out.getvalue() == ""
     assert "the controller was ended by SIGKILL; started again" in err.getvalue()
     assert "200 done, 28.1 a second" in err.getvalue()
+
+
+def test_json_is_strict_whatever_a_job_returned() -> None:
+    out = io.StringIO()
+    Screen(out, io.StringIO(), as_json=True).data({"level": float("nan"), "peak": [float("inf")]})
+    assert json.loads(out.getvalue(), parse_constant=pytest.fail) == {"level": "NaN", "peak": ["Infinity"]}

@@ -207,3 +207,14 @@ def test_pips_index_is_told_to_uv_unless_uv_has_its_own():
     assert told["UV_FIND_LINKS"] == "/x,/y"
     own = index_environment({"PIP_INDEX_URL": "https://a", "UV_INDEX_URL": "https://b"})
     assert own == {"PIP_INDEX_URL": "https://a", "UV_INDEX_URL": "https://b"}
+
+
+@pytest.mark.slow
+def test_what_only_this_python_can_have_is_resolved_for_it(tmp_path: Path) -> None:
+    """pandas 3 asks for a numpy on Python 3.14 that it does not ask for on 3.11."""
+    directory = tmp_path / "worker"
+    directory.mkdir()
+    (directory / "requirements.txt").write_text("numpy==1.26.4\npandas==3.0.0\n")
+    lock = make_lock(directory, None, "3.11", tmp_path / "study.lock")
+    assert {"numpy", "pandas"} <= {name.partition("==")[0] for name in lock.packages}
+    assert "python_full_version < '3.12'" in lock.requirements

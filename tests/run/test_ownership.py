@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,10 @@ def test_a_link_to_the_file_is_the_file(tmp_path: Path) -> None:
     owned(tmp_path, "a.yaml")
     (tmp_path / "b.yaml").symlink_to("a.yaml")
     check_ownership(places(tmp_path / "b.yaml", "net3"))
+
+
+def test_a_copy_of_the_project_is_a_study_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    owned(tmp_path / "one", "a.yaml")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    owned(tmp_path / "two", "a.yaml")

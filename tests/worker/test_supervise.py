@@ -268,6 +268,22 @@ def test_an_order_no_runner_can_serve_breaks_the_node(
     assert lab.returned == [f"{1:04x}{0:016x}"]
 
 
+def test_another_order_whose_batches_come_before_the_news_of_it(lab: Any) -> None:
+    """A worker that got room for the order before takes a batch of the next one: its slot has to count."""
+    lab.order({"mod.py": "def work(n): return n"})
+    lab.start(slots="2")
+    lab.wait_for_state("ready")
+    current = lab.client.get(f"{PREFIX}:current")
+    changed = lab.order({"mod.py": "def work(n): return n + 1"})
+    lab.client.set(f"{PREFIX}:current", current)
+    early = [lab.enqueue(changed, {"n": n}) for n in (1, 2)]
+    lab.wait(lambda: all(map(lab.finished, early)), "the batches that came before the news")
+    lab.client.set(f"{PREFIX}:current", changed)
+    late = [lab.enqueue(changed, {"n": n}) for n in range(3, 9)]
+    lab.wait(lambda: all(map(lab.finished, late)), "the batches after it")
+    assert sorted(o["result"]["value"] for o in lab.outcomes) == list(range(2, 10))
+
+
 def test_a_lock_that_cannot_be_installed_breaks_the_node_with_uvs_words(lab: Any) -> None:
     lock = "nothing==1.0 --hash=sha256:" + "0" * 64 + "\n--no-index\n"
     lab.order({"mod.py": "def work(n): return n", ".cloudburst/lock.txt": lock})

@@ -192,11 +192,13 @@ class Desk:
 
     # ── what slots tell ──────────────────────────────────────────────────────────────────────
     def on_slot_ready(self, slot: Slot) -> None:
+        if slot.order is not None:
+            self._proven.add(slot.order)  # lent or not, current or not yet: its runner came to life
         if slot.job is None and slot.borrower is None:
-            if self.current is not None and slot.serves(self.current):
-                self._proven.add(self.current)
             self._serve()
             self._changed()
+        else:
+            self._grant_room()
 
     def on_order_broken(self, digest: str, reason: str) -> None:
         """No job of this order can run on this node."""

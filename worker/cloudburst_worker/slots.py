@@ -90,8 +90,13 @@ class Slot:
     def pid(self) -> int:
         return self._runner.pid if self._runner is not None else 0
 
+    @property
+    def order(self) -> str | None:
+        """The digest of the order its runner is for."""
+        return self._prepared.order.digest if self._prepared is not None else None
+
     def serves(self, digest: str) -> bool:
-        return self._prepared is not None and self._prepared.order.digest == digest
+        return self.order == digest
 
     def furnish(self, prepared: Prepared) -> None:
         """Gives the slot a runner of this order; one of another order goes. Only while it is not lent."""

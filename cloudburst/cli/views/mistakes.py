@@ -31,7 +31,12 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], screen: Screen) -> None:
 
 def sentence(message: str, hint: str, paint: Paint) -> str:
     text = f"{paint.red('error')}: {message}"
-    return f"{text}\n  {paint.cyan('hint')}: {hint}" if hint else text
+    return f"{text}\n  {paint.cyan('hint')}: {indented(hint)}" if hint else text
+
+
+def indented(text: str) -> str:
+    """What a tool said stands under the hint, not beside what we say."""
+    return text.strip().replace("\n", "\n    ")
 
 
 def to_json(error: CloudBurstError) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Human text and `--json` never mix: what a command says is either sentences or JS
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TextIO
 
+from ...run.sinks.strict_json import json_text
 from .paint import Paint
 
 NARROWEST = 40
@@ -64,13 +64,13 @@ class Screen:
     def data(self, value: Any) -> None:
         """One JSON value in one line, at once: whoever reads it may act on it. Nothing without `--json`."""
         if self.as_json:
-            self.raw(json.dumps(value, ensure_ascii=False) + "\n")
+            self.raw(json_text(value) + "\n")
             _guarded(self.out.flush)
 
     def document(self, value: Any) -> None:
         """One JSON document, indented for people too; nothing without `--json`."""
         if self.as_json:
-            self.raw(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            self.raw(json_text(value, indent=2) + "\n")
 
     def raw(self, text: str) -> None:
         _write(self.out, text)
@@ -86,7 +86,7 @@ class Screen:
         _guarded(self.err.flush)
 
     def complain_json(self, value: Mapping[str, Any]) -> None:
-        self.complain(json.dumps(value, ensure_ascii=False))
+        self.complain(json_text(value))
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────
     @property

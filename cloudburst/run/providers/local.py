@@ -24,6 +24,7 @@ from ...spec.ensemble import Ensemble
 from .. import queue_server, secrets
 from ..events import Doing, OnEvent, Warned
 from ..places import Places, cache_directory, prepare, runtime_directory
+from ..promised import promised_variables
 from ..run_lock import RunLock
 
 READY_WITHIN = 30.0
@@ -34,6 +35,10 @@ RESTARTS = 5
 """So many deaths of one part in a minute are no accident."""
 PYTHON = (sys.executable, "-P", "-m")
 """`-P`: a file of the user's named like a module of ours is not taken for it."""
+
+
+SAID = {"files": "file store"}
+"""What people call a part, where its name is not that."""
 
 
 @dataclass
@@ -125,17 +130,15 @@ class LocalCluster:
         server = queue_server.find()
         prepare(self._places)
         password = server.password if isinstance(server, queue_server.GivenServer) else None
-        secrets.generate(self._places.secrets, environment=self._environment(), queue_password=password)
+        secrets.generate(
+            self._places.secrets, environment=promised_variables(self._ensemble), queue_password=password
+        )
         for part in self._plan(server):
             self._parts[part.name] = part
             _turn_log(part.log)
             self._on_event(Doing(part.name, "starting"))
             self._start(part)
         return self.endpoints
-
-    def _environment(self) -> dict[str, str]:
-        """The variables `worker.env` names, from ours; spec checks have warned about missing ones."""
-        return {name: os.environ[name] for name in self._ensemble.worker.env if name in os.environ}
 
     def _plan(self, server: queue_server.ServerProgram | queue_server.GivenServer) -> list[Part]:
         """What to start, in order; nothing is started here."""
@@ -232,7 +235,7 @@ class LocalCluster:
                     f"the {part.name} died {len(part.deaths)} times in a minute",
                     f"it said:\n{part.tail()}\nmore in {part.log}",
                 )
-            self._on_event(Warned(f"the {part.name} {_how(status)}; started again"))
+            self._on_event(Warned(f"the {SAID.get(part.name, part.name)} {_how(status)}; started again"))
             part.wait(0)
             self._start(part)
 

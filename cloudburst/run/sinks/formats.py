@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +14,7 @@ from typing import Any, Final, Literal, Protocol
 
 from ...errors import CloudBurstError, UsageError
 from .replace import replaced_whole
+from .strict_json import json_text
 
 Kind = Literal["integer", "number", "text", "boolean", "json", "mixed"]
 """What the values of a column are; `mixed` where no one kind holds them all exactly."""
@@ -137,24 +136,6 @@ def write_jsonl(sheet: Sheet, file: Writes) -> None:
             name: value for name, value in zip(names, row, strict=True) if not isinstance(value, Absent)
         }
         file.write(json_text(present) + "\n")
-
-
-def json_text(value: Any) -> str:
-    """Strict JSON: NaN and the infinities, which JSON has not, as the texts NaN, Infinity, -Infinity."""
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        return json.dumps(_named(value), ensure_ascii=False, allow_nan=False)
-
-
-def _named(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, list):
-        return [_named(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _named(item) for key, item in value.items()}
-    return value
 
 
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────

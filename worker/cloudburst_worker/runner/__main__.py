@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from . import leftovers, serve
+from . import leftovers, privileges, serve
 from .frames import Line
 
 
@@ -14,6 +14,7 @@ def main() -> None:
     leftovers.die_with(lifeline)
     leftovers.adopt_orphans()
     leftovers.volunteer_for_the_oom_killer()
+    privileges.respect_permissions()
     serve.open_streams()
     sys.argv[:] = sys.argv[:1]
     serve.start(Line(socket.socket(fileno=control)))

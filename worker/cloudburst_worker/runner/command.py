@@ -40,9 +40,9 @@ def run(argv: Sequence[str], job: Mapping[str, Any]) -> Any:
     printed, complained, returncode = _run(argv)
     if returncode:
         tail = (complained.strip() or printed)[-_TAIL:].decode("utf-8", "replace").strip()
-        raise CommandFailed(
-            f"`{argv[0]}` ended with exit code {returncode}" + (f"\n{tail}" if tail else ""), returncode
-        )
+        *before, last = tail.splitlines() or [""]
+        sentence = f"`{argv[0]}` ended with exit code {returncode}" + (f": {last.strip()}" if last else "")
+        raise CommandFailed(f"{sentence}\n{tail}" if before else sentence, returncode)
     return _result(argv[0], printed)
 
 

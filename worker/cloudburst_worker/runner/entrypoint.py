@@ -157,7 +157,15 @@ class Entrypoint:
 
 # ── telling what went wrong ──────────────────────────────────────────────────────────────────
 def _explain(sentence: str, error: BaseException, payload: str) -> str:
-    return f"{sentence}: {explain(error, payload)}"
+    """A sentence, a way out, and where it happened: a line each, and the traceback."""
+    last, _, where = explain(error, payload).partition("\n")
+    return f"{sentence}: {last}\n{_way_out(error)}\n{where.strip()}".rstrip()
+
+
+def _way_out(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"add {error.name.partition('.')[0]} to the requirements in the worker directory, or mend the import"
+    return "mend it and apply again; no job has begun"
 
 
 def explain(error: BaseException, payload: str) -> str:
