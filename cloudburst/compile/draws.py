@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import CloudBurstError
 from ..spec.ensemble import Block, Draw, Ensemble, Sample
+from ..spec.progressions import Column
 from . import samplers
-from .ranges import Column
 
 FORMAT = 1
 MOST_ROWS = 10_000_000

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from itertools import accumulate
 
 from ..spec.ensemble import Choice, Distribution, Draw, Integers, LogUniform, Normal, Sample, Uniform, Value
-from .ranges import Column, exact
+from ..spec.progressions import Column, exact
 
 Positions = Callable[[int], tuple[int, int]]
 """Sample number -> (part, whole) with 0 <= part < whole: the position part / whole."""

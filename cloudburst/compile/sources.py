@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Protocol
 
 from ..spec.ensemble import Value
-from .ranges import Column
+from ..spec.progressions import Column
 
 Part = Mapping[str, Value]
 

@@ -12,9 +12,10 @@ from itertools import accumulate
 from math import prod
 
 from ..diagnostics import Path
+from ..spec import progressions
 from ..spec.ensemble import Block, Cases, Ensemble, Replicates, Sample, Table, Value
 from ..spec.ensemble import Source as Written
-from . import ranges, samplers
+from . import samplers
 from .draws import Draws
 from .expressions import expression
 from .filters import (
@@ -116,8 +117,8 @@ def _made(source: Written, block: Block, seed: int, draws: Draws) -> Source:
     if isinstance(source, Replicates):
         return Together({REPLICATE: range(source.n)}, source.n)
     written = axes(source)
-    count = min(ranges.count(axis.values) for axis in written)
-    return Together({axis.name: ranges.column(axis.values) for axis in written}, count)
+    count = min(progressions.count(axis.values) for axis in written)
+    return Together({axis.name: progressions.column(axis.values) for axis in written}, count)
 
 
 # ── spaces ───────────────────────────────────────────────────────────────────────────────────

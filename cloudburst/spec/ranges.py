@@ -10,50 +10,24 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from ..diagnostics import Path, Problem
-from .ensemble import Counted, Listed, Stepped, Value, Values
+from .ensemble import Counted, Stepped, Value, Values
+from .progressions import column, count, exact
 from .scalars import shortened
 
 
 def length(values: Values) -> int:
     """0 for a step that goes nowhere."""
-    match values:
-        case Listed(values=listed):
-            return len(listed)
-        case Counted(count=count):
-            return count
-        case Stepped(start=start, stop=stop, step=step):
-            return max(0, math.floor(_steps(start, stop, step)) + 1) if step else 0
+    return 0 if isinstance(values, Stepped) and values.step == 0 else count(values)
 
 
 def expand(values: Values) -> tuple[Value, ...]:
-    """All of them, for lists that are short by nature. Whole numbers where the ends and the step are written so."""
-    match values:
-        case Listed(values=listed):
-            return listed
-        case Counted(start=start, stop=stop, count=count, scale="log"):
-            growth = math.log(stop) - math.log(start)
-            inner = (
-                math.exp(math.log(start) + index * growth / (count - 1)) for index in range(1, count - 1)
-            )
-            return (float(start), *inner, float(stop))[:count]
-        case Counted(start=start, stop=stop, count=count):
-            step = (exact(stop) - exact(start)) / max(1, count - 1)
-            return _line(start, step, count, whole=_are_whole(start, stop))
-        case Stepped(start=start, stop=stop, step=step):
-            return _line(start, exact(step), length(values), whole=_are_whole(start, stop, step))
-
-
-def exact(number: int | float) -> Fraction:
-    """The decimal a number is written as, not the binary fraction nearest to it."""
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+    """All of them, for lists that are short by nature."""
+    listed = column(values)
+    return tuple(listed[position] for position in range(length(values)))
 
 
 def _steps(start: int | float, stop: int | float, step: int | float) -> Fraction:
     return (exact(stop) - exact(start)) / exact(step)
-
-
-def _line(start: int | float, step: Fraction, count: int, *, whole: bool) -> tuple[int | float, ...]:
-    return tuple(_number(exact(start) + index * step, whole=whole) for index in range(count))
 
 
 def _are_whole(*numbers: int | float) -> bool:
@@ -96,8 +70,8 @@ def _missed(name: str, values: Stepped, steps: Fraction, path: Path) -> Problem:
     whole = _are_whole(values.start, values.step)
     near, far = (_number(start + number * step, whole=whole) for number in (below, below + 1))
     message = f'"{name}" misses its end: from {values.start} by {values.step} comes {near}, then {far}, never {values.stop}'
-    count = max(1, round(steps)) + 1
-    hint = f"to: {near} ({_values(below + 1)}), to: {far} ({_values(below + 2)}), or count: {shortened(str(count))} in place of the step"
+    fitting = max(1, round(steps)) + 1
+    hint = f"to: {near} ({_values(below + 1)}), to: {far} ({_values(below + 2)}), or count: {shortened(str(fitting))} in place of the step"
     return Problem("range-misses-end", (*path, "to"), message, hint)
 
 

@@ -89,6 +89,13 @@ class Study:
                 return
         pytest.fail(f"apply ended early: {process.wait(5)} {process.stderr.read() if process.stderr else ''}")
 
+    def under_way(self, done: int) -> tuple[subprocess.Popen[str], set[int]]:
+        """A fresh study applied until so many jobs are done, and which are recorded then."""
+        self.write(pause=0.15)
+        apply = self.start("apply", "--json")
+        self.until_done(apply, done)
+        return apply, self.recorded()
+
     def finish(self, process: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]], str]:
         out, err = process.communicate(timeout=110)
         return process.returncode, [json.loads(line) for line in out.splitlines()], err

@@ -34,10 +34,7 @@ PARTS = ("queue", "files", "controller", "supervisor", "worker", "runner")
 def test_a_part_is_killed_and_the_study_ends_as_if_not(
     study: Study, victim: str, done: int, tell: Tell
 ) -> None:
-    study.write(pause=0.15)
-    apply = study.start("apply", "--json")
-    study.until_done(apply, done)
-    recorded = study.recorded()
+    apply, recorded = study.under_way(done)
     os.kill(study.part(victim), signal.SIGKILL)
     code, events, err = study.finish(apply)
     failed = events[-1]["failed"]
@@ -56,10 +53,7 @@ def test_a_part_is_killed_and_the_study_ends_as_if_not(
 
 @pytest.mark.parametrize("done", MOMENTS)
 def test_apply_is_killed_and_applied_again(study: Study, done: int, tell: Tell) -> None:
-    study.write(pause=0.15)
-    apply = study.start("apply", "--json")
-    study.until_done(apply, done)
-    recorded = study.recorded()
+    apply, recorded = study.under_way(done)
     apply.kill()
     apply.communicate()
     code, _, err = study.run("apply", "--json")
@@ -70,9 +64,7 @@ def test_apply_is_killed_and_applied_again(study: Study, done: int, tell: Tell) 
 
 @pytest.mark.parametrize("done", MOMENTS)
 def test_apply_is_killed_and_left_alone(study: Study, done: int, tell: Tell) -> None:
-    study.write(pause=0.15)
-    apply = study.start("apply", "--json")
-    study.until_done(apply, done)
+    apply, _ = study.under_way(done)
     apply.kill()
     apply.communicate()
     study.until_nothing_runs()
@@ -85,10 +77,7 @@ def test_apply_is_killed_and_left_alone(study: Study, done: int, tell: Tell) -> 
 
 @pytest.mark.parametrize("done", MOMENTS)
 def test_everything_is_killed_at_once_and_applied_again(study: Study, done: int, tell: Tell) -> None:
-    study.write(pause=0.15)
-    apply = study.start("apply", "--json")
-    study.until_done(apply, done)
-    recorded = study.recorded()
+    apply, recorded = study.under_way(done)
     parts = [study.part(name) for name in ("supervisor", "controller", "queue", "files")]
     for pid in (apply.pid, *parts):
         os.kill(pid, signal.SIGKILL)

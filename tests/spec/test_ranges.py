@@ -30,9 +30,9 @@ def test_lengths_are_arithmetic(values: Values, length: int) -> None:
         (Stepped(0.8, 1.2, 0.1), (0.8, 0.9, 1.0, 1.1, 1.2)),
         (Stepped(1, 3, 1), (1, 2, 3)),
         (Stepped(1.0, 3, 1), (1.0, 2.0, 3.0)),
-        (Counted(0, 1, 5), (0, 0.25, 0.5, 0.75, 1)),
+        (Counted(0, 1, 5), (0.0, 0.25, 0.5, 0.75, 1.0)),
         (Counted(7, 7, 1), (7,)),
-        (Counted(2, 2, 1, "log"), (2.0,)),
+        (Counted(2, 2, 1, "log"), (2,)),
     ],
 )
 def test_values_are_the_decimals_one_would_write(values: Values, expected: tuple[object, ...]) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudburst.compile.ranges import column, count
 from cloudburst.spec.ensemble import Counted, Listed, Stepped, Values
+from cloudburst.spec.progressions import column, count
 
 
 def values(written: Values) -> list[object]:

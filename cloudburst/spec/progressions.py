@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Protocol
 
-from ..spec.ensemble import Counted, Listed, Stepped, Value, Values
+from .ensemble import Counted, Listed, Stepped, Value, Values
 
 _DIGITS = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _LONGEST_WHOLE_LOG = 1100
