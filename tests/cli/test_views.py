@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cloudburst.cli.views.grid import cells, cut, fit, grid, one_line
 from cloudburst.cli.views.screen import Screen
-from cloudburst.cli.views.telling import counts_line, progress_line, rate, telling
+from cloudburst.cli.views.telling import counts_line, of_all_line, progress_line, rate, telling
 from cloudburst.cli.views.words import count, duration, short
 from cloudburst.run.events import Doing, Note, Progress, Warned
 
@@ -190,10 +190,15 @@ def test_a_bar_on_a_terminal_and_warnings_stay_above_it(monkeypatch: pytest.Monk
     told(Screen(out, err))
     assert out.getvalue() == ""
     assert "the controller was ended by SIGKILL; started again" in err.getvalue()
-    assert "200 done, 28.1 a second" in err.getvalue()
+    assert "200 of 200, 28.1 a second" in err.getvalue()
 
 
 def test_json_is_strict_whatever_a_job_returned() -> None:
     out = io.StringIO()
     Screen(out, io.StringIO(), as_json=True).data({"level": float("nan"), "peak": [float("inf")]})
     assert json.loads(out.getvalue(), parse_constant=pytest.fail) == {"level": "NaN", "peak": ["Infinity"]}
+
+
+def test_beside_the_bar_stands_how_many_there_are_in_all() -> None:
+    status = {"done": 12, "failed": 1, "to_do": 187, "rate": 28.1, "seconds_left": 7.0}
+    assert of_all_line(status) == "13 of 200, 1 failed, 28.1 a second, 7.0 s left"

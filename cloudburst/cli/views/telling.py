@@ -119,7 +119,7 @@ class LiveTeller:
             description=status["state"],
             completed=over,
             total=over + status["to_do"],
-            counts=counts_line(status),
+            counts=of_all_line(status),
         )
 
     def say(self, text: str) -> None:
@@ -182,9 +182,19 @@ def progress_line(status: Mapping[str, Any]) -> str:
     return f"{line} ({status['state']}: {first_line(status['reason'])})" if status["reason"] else line
 
 
+def of_all_line(status: Mapping[str, Any]) -> str:
+    """`13 of 200, 1 failed, 28.1 a second, 7 s left`: beside a bar that has no numbers."""
+    over = status["done"] + status["failed"]
+    return _with_pace(f"{over:,} of {over + status['to_do']:,}", status)
+
+
 def counts_line(status: Mapping[str, Any]) -> str:
     """`12 done, 1 failed, 28.1 a second, 7 s left`."""
-    parts = [f"{status['done']:,} done"]
+    return _with_pace(f"{status['done']:,} done", status)
+
+
+def _with_pace(first: str, status: Mapping[str, Any]) -> str:
+    parts = [first]
     if status["failed"]:
         parts.append(f"{status['failed']:,} failed")
     if status["rate"]:
