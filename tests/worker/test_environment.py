@@ -24,6 +24,7 @@ def test_the_key_is_of_what_the_environment_depends_on() -> None:
     [
         ("error: failed to write: No space left on device (os error 28)", "there is no space left on the disk", True),
         ("error: No interpreter found for Python 3.99 in managed installations", "Python 3.9 is not on this node", False),
+        ("error: Failed to download https://…/python-build-standalone/…/cpython-3.9\n dns error", "Python 3.9 is not on this node", False),
         ("error: Hash mismatch for `six==1.0`", "its hash differs", False),
         ("error: Failed to fetch: `https://…/six/`\n dns error: failed to lookup", "the package index cannot be reached", True),
         ("error: something new", "the environment of the worker cannot be built", False),

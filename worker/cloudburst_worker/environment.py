@@ -23,7 +23,7 @@ _NOT_UNDER = "set XDG_CACHE_HOME to a directory on a larger disk, or free some s
 # What uv says -> what is wrong, what to do, and whether it may pass by itself.
 _CAUSES: tuple[tuple[str, str, str, bool], ...] = (
     (r"No space left on device|os error 28|Disk quota exceeded", "there is no space left on the disk for the environment", _NOT_UNDER, True),
-    (r"No interpreter found|Failed to inspect Python|Querying Python at|No download found|not find (an interpreter|Python)|no virtual or system environment", "Python {python} is not on this node and cannot be fetched", "install it, or name one that is there: `worker: python:`, then `cloudburst lock`", False),
+    (r"python-build-standalone|No interpreter found|Failed to inspect Python|Querying Python at|No download found|not find (an interpreter|Python)|no virtual or system environment", "Python {python} is not on this node and cannot be fetched", "install it, or name one that is there: `worker: python:`, then `cloudburst lock`", False),
     (r"[Hh]ash mismatch", "a package is not the one that was locked: its hash differs", "`cloudburst lock` makes a new lock, if you trust the new file", False),
     (r"dns error|error sending request|[Cc]onnection (refused|reset)|tcp connect error|timed out|[Nn]etwork is unreachable|Failed to fetch|Request failed|Could not connect|error trying to connect", "the package index cannot be reached", "look at the network, and at UV_DEFAULT_INDEX or PIP_INDEX_URL if you use another index", True),
     (r"no version of|not found in the package registry|No solution found", "a locked package is not to be had for this node's Python and platform", "`cloudburst lock` resolves anew; `worker: python:` names another Python", False),
