@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,9 +36,3 @@ def make_order(
         "env": list(worker.env),
         "inputs": {digest: dict(about) for digest, about in sorted(inputs.items())},
     }
-
-
-def order_digest(order: Mapping[str, Any]) -> str:
-    """sha256 of the order's canonical JSON: the name it is kept under in the queue."""
-    text = json.dumps(order, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
@@ -359,8 +359,3 @@ def _sink_form(sink: Sink) -> dict[str, str]:
     if isinstance(sink, TableSink):
         return {"kind": "table", "path": sink.file}
     return {"kind": "files", "path": sink.directory}
-
-
-def worth_saying(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Warnings and notes: what a plan that can be made still carries."""
-    return tuple(diagnostic for diagnostic in diagnostics if diagnostic.severity != "error")

@@ -18,7 +18,7 @@ from ..secret import Secret
 from . import run_lock, secrets
 from .controller_client import ControllerClient
 from .events import Doing, OnEvent, StopSignal, Summary
-from .file_store import FileStore
+from .file_store import PAYLOAD, FileStore
 from .follow import follow
 from .ledger import Ledger
 from .observe import Study, count_rows, with_lock
@@ -115,13 +115,13 @@ def _token(study: Study, name: str) -> Secret:
 def _upload(study: Study, store: FileStore, on_event: OnEvent) -> None:
     """Only what the store does not have: worker.zip and the inputs, by sha256."""
     for name, content in study.objects():
-        if store.has("payload", content.digest):
+        if store.has(PAYLOAD, content.digest):
             continue
         on_event(Doing("upload", name))
         with TemporaryDirectory(prefix="cloudburst-") as scratch:
             packed = Path(scratch) / "object"
             content.write(packed)
-            store.put("payload", packed)
+            store.put(PAYLOAD, packed)
 
 
 def _summary(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..spec.ensemble import TableSink
+from .file_store import RESULTS, Objects
 from .ledger import Ledger
 from .observe import Study
 from .results import join
@@ -35,7 +36,7 @@ def write_outputs(study: Study, *, tables_only: bool = False) -> tuple[str, ...]
 
 def stored(study: Study, digest: str) -> Path:
     """Where this machine's file store keeps a result object; it may be missing."""
-    return study.places.files / "results" / digest[:2] / digest
+    return Objects(study.places.files).path(RESULTS, digest)
 
 
 def about(study: Study) -> dict[str, str]:

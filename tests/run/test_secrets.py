@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def test_credentials_are_new_each_time_and_nobody_elses(tmp_path: Path) -> None:
     assert len({secret.reveal() for secret in first.values()}) == 4
     assert all(len(secret.reveal()) >= 40 for secret in first.values())
     assert set(modes(place).values()) == {0o700, 0o600}
-    assert secrets.read_environment(place) == {"LICENSE": "grün 1"}
+    assert json.loads((place / secrets.ENVIRONMENT).read_text("utf-8")) == {"LICENSE": "grün 1"}
     secrets.generate(place)
     assert all(secrets.read(place, name) != first[name] for name in secrets.NAMES)
 

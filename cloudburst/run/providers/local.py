@@ -23,7 +23,7 @@ from ...errors import ProviderError, QueueError
 from ...spec.ensemble import Ensemble
 from .. import queue_server, secrets
 from ..events import Doing, OnEvent, Warned
-from ..places import Places, cache_directory, prepare, runtime_directory
+from ..places import Places, cache_directory, runtime_directory
 from ..promised import promised_variables
 from ..run_lock import RunLock
 
@@ -126,9 +126,8 @@ class LocalCluster:
 
     # ── starting ─────────────────────────────────────────────────────────────────────────────
     def start(self) -> Endpoints:
-        """Raises QueueError when there is no queue server, ProviderError when a part does not come up."""
+        """The study's directories are there. Raises QueueError when there is no queue server, ProviderError when a part does not come up."""
         server = queue_server.find()
-        prepare(self._places)
         password = server.password if isinstance(server, queue_server.GivenServer) else None
         secrets.generate(
             self._places.secrets, environment=promised_variables(self._ensemble), queue_password=password
