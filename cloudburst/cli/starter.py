@@ -67,7 +67,7 @@ parameters:
   #   - where: "angle > 90 and damping == 0"
 
 cluster:
-  provider: local            # this machine
+  provider: local            # this machine; or {{swarm: {{context: lab}}}}, a Docker Swarm
   slots: auto                # as many jobs at a time as it has processors
 
 results:

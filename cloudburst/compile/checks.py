@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from ..diagnostics import Path, Problem
-from ..spec.ensemble import Block, Cases, Ensemble, Replicates, Sample, Table
+from ..spec.ensemble import Block, Cases, Ensemble, InfluxSink, Replicates, Sample, Table
 from . import trial
 from .draws import MOST_ROWS, Draws, drawn
 from .expressions import FUNCTIONS, Expression, ExpressionError, expression, text
@@ -210,6 +210,50 @@ def check_absent(ensemble: Ensemble) -> Iterator[Problem]:
                 yield Problem("name-absent", spot.path, message, hint, related=((block.path, "the block"),))
 
 
+# ── sinks ────────────────────────────────────────────────────────────────────────────────────
+def check_tags(ensemble: Ensemble) -> Iterator[Problem]:
+    """A tag is a parameter of some block; rows of another one go without it."""
+    known = _everywhere(ensemble)
+    for sink in _influx(ensemble):
+        for index, tag in enumerate(sink.tags or ()):
+            if tag not in known:
+                yield _no_parameter((*sink.path, "influxdb", "tags", index), tag, known)
+
+
+def check_start(ensemble: Ensemble) -> Iterator[Problem]:
+    """A `start` that is a name is a parameter of every block: without it, points would stand in 1970."""
+    known = _everywhere(ensemble)
+    for sink in _influx(ensemble):
+        start, path = sink.start, (*sink.path, "influxdb", "start")
+        if start is None or not start.isidentifier():
+            continue
+        if start not in known:
+            yield _no_parameter(path, start, known)
+            continue
+        for block in ensemble.blocks:
+            if start not in names_in(block):
+                message = f"block `{block.name}` has no `{start}`"
+                hint = f"give `{start}` in every block, or write the moment itself"
+                yield Problem("name-absent", path, message, hint, related=((block.path, "the block"),))
+
+
+def _influx(ensemble: Ensemble) -> Iterator[InfluxSink]:
+    return (sink for sink in ensemble.results if isinstance(sink, InfluxSink))
+
+
+def _named_by_sinks(ensemble: Ensemble) -> set[str]:
+    return {name for sink in _influx(ensemble) for name in (*(sink.tags or ()), sink.start) if name}
+
+
+def _everywhere(ensemble: Ensemble) -> set[str]:
+    return {name for block in ensemble.blocks for name in names_in(block)}
+
+
+def _no_parameter(path: Path, name: str, known: Set[str]) -> Problem:
+    hint = _nearest(name, known) or f"the parameters are {', '.join(sorted(known))}"
+    return Problem("unknown-name", path, f"there is no parameter `{name}`", hint if known else "")
+
+
 # ── what nothing uses ────────────────────────────────────────────────────────────────────────
 def _used(ensemble: Ensemble, block: Block) -> set[str]:
     """Names that reach a job of the block, through derived values too."""
@@ -253,7 +297,7 @@ def _has_template(ensemble: Ensemble) -> bool:
 def check_unused(ensemble: Ensemble) -> Iterator[Problem]:
     """Without a template a function gets every parameter; with one, some may have been forgotten."""
     for block in ensemble.blocks if _has_template(ensemble) else ():
-        used = _used(ensemble, block) | _asked_for(block)
+        used = _used(ensemble, block) | _asked_for(block) | _named_by_sinks(ensemble)
         for name, path in _written(block):
             if name not in used:
                 message = f"nothing uses the parameter `{name}`"
@@ -291,6 +335,8 @@ RULES: tuple[Rule, ...] = (
     check_exclude,
     check_templates,
     check_absent,
+    check_tags,
+    check_start,
     check_unused,
     check_replicates,
     check_drawn,

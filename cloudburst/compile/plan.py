@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
 from ..diagnostics import Diagnostic
-from ..spec.ensemble import Ensemble, Replicates, Sink, TableSink, Value
+from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, TableSink, Value
 from .jobs import Job, Jobs
 from .lockfile import Dependencies
 from .payload import Payload
@@ -309,8 +309,13 @@ def _computing(plan: Plan, counts: Counts) -> Iterator[Action]:
 
 
 def _writing(sink: Sink) -> Action:
-    form = _sink_form(sink)
-    return Action("~", "write", form["path"], f"the {form['kind']} of results")
+    if isinstance(sink, InfluxSink):
+        return Action("~", "feed", f"influxdb {sink.database}", f"points, at {sink.url or _OWN_SERVER}")
+    what = "table" if isinstance(sink, TableSink) else "files"
+    return Action("~", "write", sink.written, f"the {what} of results")
+
+
+_OWN_SERVER = "the swarm's own server"
 
 
 def _jobs(number: int) -> str:
@@ -355,7 +360,7 @@ def _payload_form(ensemble: Ensemble, around: Surroundings) -> dict[str, Any] | 
     }
 
 
-def _sink_form(sink: Sink) -> dict[str, str]:
-    if isinstance(sink, TableSink):
-        return {"kind": "table", "path": sink.file}
-    return {"kind": "files", "path": sink.directory}
+def _sink_form(sink: Sink) -> dict[str, str | None]:
+    if isinstance(sink, InfluxSink):
+        return {"kind": "influxdb", "database": sink.database, "url": sink.url}
+    return {"kind": "table" if isinstance(sink, TableSink) else "files", "path": sink.written}

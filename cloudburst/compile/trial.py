@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ..diagnostics import Path, Problem
-from ..spec.ensemble import Ensemble, Table
+from ..spec.ensemble import Ensemble, InfluxSink, Table
+from ..spec.moments import is_moment
 from .draws import Draws
 from .filters import RowError, kept_rows
 from .jobs import make_jobs
-from .space import BlockSpace, Space, make_space
+from .space import BlockSpace, Row, Space, make_space
 
 MOST_POINTS = 200_000
 """Conditions are tried where they look at no more points than this."""
@@ -131,6 +132,24 @@ def try_rows(ensemble: Ensemble, space: Space, inputs: Mapping[str, str] | None)
         hint = "look at what `exclude`, `where` and `when` leave"
         yield Problem("no-rows", ("parameters",), "there is nothing to compute: no rows are left", hint)
     jobs = make_jobs(ensemble, space, inputs or {one.name: "0" * 64 for one in ensemble.inputs})
+    starts = _named_starts(ensemble)
     for block in space.blocks:
-        for _ in jobs.walk(block.start, block.start + min(MOST_ROWS, block.count)):
-            pass
+        for job in jobs.walk(block.start, block.start + min(MOST_ROWS, block.count)):
+            for path in [path for path, name in starts.items() if not is_moment(job.row.values.get(name))]:
+                yield _no_beginning(job.row, starts.pop(path), path)
+
+
+def _named_starts(ensemble: Ensemble) -> dict[Path, str]:
+    """Where an influxdb sink names the parameter that holds the moment of a series' 0."""
+    sinks = (sink for sink in ensemble.results if isinstance(sink, InfluxSink))
+    return {
+        (*sink.path, "influxdb", "start"): sink.start
+        for sink in sinks
+        if sink.start is not None and sink.start.isidentifier()
+    }
+
+
+def _no_beginning(row: Row, name: str, path: Path) -> Problem:
+    has = "has no" if name not in row.values else "has no moment in"
+    hint = "a moment is a text such as 2018-05-28T00:00:00, or a number of seconds since 1970"
+    return Problem("start-moment", path, f"row {row.index} {has} `{name}`", hint)

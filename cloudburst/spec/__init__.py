@@ -13,7 +13,7 @@ from typing import Any
 from ..diagnostics import Diagnostic, Path, Problem, has_errors, in_order
 from . import document, later, schema
 from .build import build
-from .canonical import normalise
+from .canonical import normalise, on_this_machine
 from .checks import check
 from .document import Document
 from .ensemble import Ensemble
@@ -35,19 +35,21 @@ class Loaded:
     normal: dict[str, Any]
 
 
-def load(path: str | os.PathLike[str], *, local: bool = False) -> Loaded:
+def load(path: str | os.PathLike[str], *, local: bool = False, looking: bool = False) -> Loaded:
     """Read, check and build; every mistake at once. Raises CloudBurstError where there is no file to read.
 
-    `local`: for a run on this machine, whatever machines the file names; what `cluster` says of
-    machines this version cannot have is set aside.
+    `local`: for a run on this machine, whatever machines the file names: they are set aside, with all
+    that only they have. `looking`: for a command that computes nothing: so are machines that this
+    version cannot have, while a swarm stays what it is.
     """
     read, found = document.read(File(path))
     if read.root is None:
         return Loaded(None, in_order(found), read, {})
     problems = [p for p in schema.validate(read.value) if not _is_inside(p.path, read.unusable)]
-    aside = [p for p in problems if local and p.code == later.CODE and p.path[:1] == ("cluster",)]
+    unknown = [p for p in problems if p.code == later.CODE and p.path[:1] == ("cluster",)]
+    aside = unknown if local or looking else []
     problems = [p for p in problems if p not in aside]
-    ensemble, normal = _understand(read, problems, tuple(p.path for p in aside))
+    ensemble, normal = _understand(read, problems, tuple(p.path for p in aside), local=local)
     diagnostics = in_order((*found, *read.place(problems)))
     if has_errors(diagnostics):
         return Loaded(None, diagnostics, read, {})
@@ -55,15 +57,18 @@ def load(path: str | os.PathLike[str], *, local: bool = False) -> Loaded:
 
 
 def _understand(
-    read: Document, problems: list[Problem], aside: tuple[Path, ...]
+    read: Document, problems: list[Problem], aside: tuple[Path, ...], *, local: bool
 ) -> tuple[Ensemble | None, dict[str, Any]]:
     """The passes after the schema, over what it has left; they add to `problems`."""
     value = schema.sound(read.value, (*(problem.path for problem in problems), *aside, *read.unusable))
     if value is None:
         return None, {}
     normal, unread = normalise(value, read.file.parent)
-    ensemble = build(normal)
     problems += unread
+    if aside or (local and normal["cluster"]["provider"] != {"local": {}}):
+        normal, missed = on_this_machine(normal)
+        problems += missed
+    ensemble = build(normal)
     problems += check(ensemble)
     problems += check_words(read)
     return ensemble, normal

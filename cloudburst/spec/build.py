@@ -1,4 +1,8 @@
-"""Pass 4: the normal form -> the nouns. No file, no defaults, no decisions: those are made in `canonical`."""
+"""Pass 4: the normal form -> the nouns. No file, no decisions: those are made in `canonical`.
+
+A key that joined the normal form after its first version may be missing, and then has the noun's own default:
+what an older version wrote down is still read.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from .ensemble import (
     Exclude,
     FilesSink,
     Fixed,
+    InfluxSink,
     Input,
     Integers,
     Listed,
@@ -55,7 +60,7 @@ def build(normal: Mapping[str, Any]) -> Ensemble:
         blocks=tuple(_block(block) for block in normal["parameters"]),
         job=normal["job"],
         cluster=_cluster(normal["cluster"]),
-        results=tuple(_sink(sink, ("results", index)) for index, sink in enumerate(normal["results"])),
+        results=tuple(_sink(sink, index) for index, sink in enumerate(normal["results"])),
     )
 
 
@@ -70,18 +75,48 @@ def _worker(value: Mapping[str, Any]) -> Worker:
         needs=Needs(value["needs"]["memory"], float(value["needs"]["cpus"])),
         isolation=value["isolation"],
         env=tuple(value["env"]),
+        image=value.get("image"),
+        stop_grace=value.get("stop_grace", Worker.stop_grace),
+        scratch=value.get("scratch", Worker.scratch),
     )
 
 
 def _cluster(value: Mapping[str, Any]) -> Cluster:
     ((provider, options),) = value["provider"].items()
     limit = value["max_failures"] or {}
-    return Cluster(provider, options, value["slots"], limit.get("fraction", limit.get("count")))
+    return Cluster(
+        provider=provider,
+        options=options,
+        slots=value["slots"],
+        max_failures=limit.get("fraction", limit.get("count")),
+        dashboards=tuple(value.get("dashboards", ())),
+    )
 
 
-def _sink(value: Mapping[str, Any], path: Path) -> Sink:
+def _sink(value: Mapping[str, Any], index: int) -> Sink:
+    """`at` is there when the sink does not stand where the user wrote it."""
     ((kind, options),) = value.items()
-    return TableSink(options["path"], path) if kind == "table" else FilesSink(options["path"], path)
+    return _SINKS[kind](options, tuple(options.get("at", ("results", index))))
+
+
+def _influx(value: Mapping[str, Any], path: Path) -> InfluxSink:
+    return InfluxSink(
+        database=value["database"],
+        path=path,
+        url=value["url"],
+        username=value["username"],
+        password=value["password"],
+        token=value["token"],
+        tags=None if value["tags"] is None else tuple(value["tags"]),
+        start=value["start"],
+    )
+
+
+_SINKS: dict[str, Callable[[Mapping[str, Any], Path], Sink]] = {
+    "table": lambda value, path: TableSink(value["path"], path),
+    "files": lambda value, path: FilesSink(value["path"], path),
+    "influxdb": _influx,
+}
 
 
 # ── blocks ───────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 """Pass 3: short forms -> long forms, with every default and every table row: the normal form.
 
 The normal form is JSON, one spelling for one meaning, and needs no other file. Its keys keep the order the user
-wrote, which has meaning. `at` of a block is where it stands in the user's file. Values of `grid`, `zip` and
+wrote, which has meaning. `at` of a block, and of a sink that has moved, is where it stands in the user's file. Values of `grid`, `zip` and
 `choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`; durations are seconds, sizes bytes.
 """
 
@@ -17,10 +17,12 @@ from typing import Any, Final
 from ..diagnostics import Path, Problem
 from . import ranges
 from .build import values_of
+from .ensemble import Cluster, Worker
 from .tables import read_table
 
 FORMAT: Final = 1
 MAX_CHOICES: Final = 10_000
+DASHBOARDS: Final = ("queue", "visualizer")
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BYTES = {"B": 1} | {
@@ -43,12 +45,41 @@ def normalise(value: Mapping[str, Any], base: File) -> tuple[dict[str, Any], tup
         "parameters": _blocks(value["parameters"], base, problems),
         "job": value.get("job"),
         "cluster": cluster(value.get("cluster", {})),
-        "results": list(value.get("results") or [{"table": {"path": f"results/{name}.csv"}}]),
+        "results": results(value.get("results"), name),
     }
     return normal, tuple(problems)
 
 
-# ── worker and cluster ───────────────────────────────────────────────────────────────────────
+def on_this_machine(normal: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The same study for a run here: without its machines and what only they have; notes say what is missed.
+
+    A sink that would be fed into a server of theirs is left out.
+    """
+    kept, problems = [], []
+    for index, sink in enumerate(normal["results"]):
+        ((kind, options),) = sink.items()
+        if kind == "influxdb" and options["url"] is None:
+            hint = (
+                "nothing is lost: it is filled when the study runs on its machines, or when it gets a `url`"
+            )
+            message = "this machine brings no InfluxDB: this sink is left out"
+            problems.append(Problem("no-server", ("results", index, kind), message, hint, "note", "key"))
+        else:
+            kept.append({kind: {**options, "at": ["results", index]}})
+    here = {
+        "worker": {
+            **normal["worker"],
+            "image": Worker.image,
+            "stop_grace": Worker.stop_grace,
+            "scratch": Worker.scratch,
+        },
+        "cluster": {**normal["cluster"], "provider": {"local": {}}, "dashboards": list(Cluster.dashboards)},
+        "results": kept,
+    }
+    return {**normal, **here}, tuple(problems)
+
+
+# ── worker, cluster, results ─────────────────────────────────────────────────────────────────
 def worker(value: Mapping[str, Any]) -> dict[str, Any]:
     needs, timeout = value.get("needs", {}), value.get("timeout")
     return {
@@ -64,7 +95,14 @@ def worker(value: Mapping[str, Any]) -> dict[str, Any]:
         },
         "isolation": value.get("isolation", "process"),
         "env": list(value.get("env", [])),
+        "image": value.get("image", Worker.image),
+        "stop_grace": seconds(value["stop_grace"]) if "stop_grace" in value else Worker.stop_grace,
+        "scratch": scratch(value.get("scratch", Worker.scratch)),
     }
+
+
+def scratch(value: str) -> int | str:
+    return value if value in ("auto", "disk") else size(value)
 
 
 def retries(value: int | float | Mapping[str, Any]) -> dict[str, Any]:
@@ -76,14 +114,20 @@ def retries(value: int | float | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cluster(value: Mapping[str, Any]) -> dict[str, Any]:
-    provider, slots = value.get("provider", "local"), value.get("slots", "auto")
-    if isinstance(provider, str):
-        provider = {provider: {}}
+    slots, dashboards = value.get("slots", "auto"), value.get("dashboards", {})
     return {
-        "provider": {kind: options or {} for kind, options in provider.items()},
+        "provider": provider(value.get("provider", "local")),
         "slots": slots if isinstance(slots, str) else int(slots),
         "max_failures": max_failures(value.get("max_failures")),
+        "dashboards": [name for name in DASHBOARDS if dashboards.get(name)],
     }
+
+
+def provider(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    """`swarm` is `{swarm: {context: default}}`: the Docker of this machine, whose swarm is meant."""
+    if isinstance(value, str):
+        return {value: {"context": "default"} if value == "swarm" else {}}
+    return {kind: dict(options or {}) for kind, options in value.items()}
 
 
 def max_failures(value: str | float | None) -> dict[str, Any] | None:
@@ -93,6 +137,20 @@ def max_failures(value: str | float | None) -> dict[str, Any] | None:
     if isinstance(value, str):
         return {"fraction": float(Decimal(value.removesuffix("%").strip()) / 100)}
     return {"count": int(value)}
+
+
+def results(value: list[Mapping[str, Any]] | None, name: str) -> list[dict[str, Any]]:
+    """Without any: one table, named after the study."""
+    if not value:
+        return [{"table": {"path": f"results/{name}.csv"}}]
+    return [{kind: sink(kind, options) for kind, options in written.items()} for written in value]
+
+
+def sink(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    if kind != "influxdb":
+        return dict(options)
+    keys = ("database", "url", "username", "password", "token", "tags", "start")
+    return {key: options.get(key) for key in keys}
 
 
 def seconds(text: str) -> float:

@@ -1,5 +1,6 @@
 """Pass 5: rules a schema cannot say. A table of small functions over the Ensemble, each yielding problems.
 
+Here are those about parameters and the worker; `machines` and `sinks` have theirs.
 What needs expressions (unknown names in them, excludes that match nothing) belongs to the next room.
 """
 
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 import json
 import keyword
-import posixpath
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
@@ -28,12 +28,14 @@ from .ensemble import (
     Replicates,
     Sample,
     Table,
-    TableSink,
     Uniform,
+    Worker,
     Zip,
 )
+from .machines import check_host, check_swarm_only
 from .scalars import shortened
 from .schema import described
+from .sinks import check_credentials, check_servers, check_sinks, check_start
 
 FUNCTIONS: Final = frozenset(
     [
@@ -60,6 +62,9 @@ RESERVED: Final = frozenset({"row", "replicate", "inputs", "job_id"})
 _WORDS_OF_EXPRESSIONS: Final = frozenset({"true", "false", "none", "self"})
 OLDEST_PYTHON: Final = 9
 """The minor version of the oldest Python a job can run on."""
+
+SHORTEST_GRACE, LONGEST_GRACE = 1.0, 7 * 86400.0
+"""Seconds. A worker needs a moment to hand back what it holds, and nobody waits a week for a machine."""
 
 _Kind = TypeVar("_Kind")
 
@@ -302,7 +307,7 @@ def _check_weights(draw: Draw, count: int, weights: tuple[float, ...]) -> Iterat
         )
 
 
-# ── worker and results ───────────────────────────────────────────────────────────────────────
+# ── worker ───────────────────────────────────────────────────────────────────────────────────
 def check_worker(ensemble: Ensemble) -> Iterator[Problem]:
     worker = ensemble.worker
     if worker.timeout is not None and worker.timeout <= 0:
@@ -319,23 +324,23 @@ def check_worker(ensemble: Ensemble) -> Iterator[Problem]:
             "no job runs in no memory",
             "leave `memory` out for no limit",
         )
+    if worker.scratch == 0:
+        yield Problem(
+            "out-of-range",
+            ("worker", "scratch"),
+            "no job works in no scratch",
+            "`disk` keeps it out of the memory",
+        )
+    if not SHORTEST_GRACE <= worker.stop_grace <= LONGEST_GRACE:
+        yield Problem(
+            "out-of-range",
+            ("worker", "stop_grace"),
+            "the grace of a worker that stops is from 1s to 7d",
+            f"leave `stop_grace` out for {Worker.stop_grace:g}s",
+        )
     if worker.python is not None and int(worker.python.partition(".")[2]) < OLDEST_PYTHON:
         message = f"Python {worker.python} is older than what jobs run on"
         yield Problem("old-python", ("worker", "python"), message, f"3.{OLDEST_PYTHON} or newer")
-
-
-def check_sinks(ensemble: Ensemble) -> Iterator[Problem]:
-    """Two sinks on one path would write over each other."""
-    first: dict[str, Path] = {}
-    for sink in ensemble.results:
-        kind, place = ("table", sink.file) if isinstance(sink, TableSink) else ("files", sink.directory)
-        path, key = (*sink.path, kind, "path"), posixpath.normpath(place)
-        if key in first:
-            related = ((first[key], "the first time"),)
-            yield Problem(
-                "same-path", path, f"two sinks write to {shortened(place)}", "change one", related=related
-            )
-        first.setdefault(key, path)
 
 
 CHECKS: tuple[Callable[[Ensemble], Iterator[Problem]], ...] = (
@@ -348,5 +353,10 @@ CHECKS: tuple[Callable[[Ensemble], Iterator[Problem]], ...] = (
     check_repetitions,
     check_distributions,
     check_worker,
+    check_host,
+    check_swarm_only,
     check_sinks,
+    check_servers,
+    check_credentials,
+    check_start,
 )

@@ -221,7 +221,9 @@ class Worker:
     """`worker`. Exactly one of `entrypoint` ("module:function") and `command` (argv) is given.
 
     `directory` is as written, relative to the spec; `timeout` in seconds; `python` such as "3.11"
-    or None (the minor version the lock was made with).
+    or None (the minor version the lock was made with). On a swarm: `image` is a ready-made worker
+    image (None: a stock Python), `stop_grace` the seconds a job at hand has when its worker is told
+    to stop, `scratch` the bytes of the memory-backed scratch of a node, `auto`, or `disk`.
     """
 
     directory: str
@@ -233,6 +235,9 @@ class Worker:
     needs: Needs
     isolation: Literal["process", "fork"]
     env: tuple[str, ...]
+    image: str | None = None
+    stop_grace: float = 60.0
+    scratch: int | Literal["auto", "disk"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -244,14 +249,22 @@ class Input:
     path: Path
 
 
+Dashboard = Literal["queue", "visualizer"]
+"""Pages of a swarm that are there only when asked for: RQ's dashboard, and Docker's visualizer."""
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """`cluster`. Seconds, and a fraction or a count for `max_failures` (None: no limit)."""
+    """`cluster`. Seconds, and a fraction or a count for `max_failures` (None: no limit).
 
-    provider: str = "local"
+    `options` of `swarm`: `context` (the name of a Docker context) or `host` (`ssh://user@host:port`).
+    """
+
+    provider: Literal["local", "swarm"] = "local"
     options: Mapping[str, Value] = field(default_factory=dict)
     slots: int | Literal["auto"] = "auto"
     max_failures: int | float | None = None
+    dashboards: tuple[Dashboard, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -261,6 +274,11 @@ class TableSink:
     file: str
     path: Path
 
+    @property
+    def written(self) -> str:
+        """What it writes, as the user wrote it."""
+        return self.file
+
 
 @dataclass(frozen=True)
 class FilesSink:
@@ -269,8 +287,33 @@ class FilesSink:
     directory: str
     path: Path
 
+    @property
+    def written(self) -> str:
+        """What it writes, as the user wrote it."""
+        return self.directory
 
-Sink = TableSink | FilesSink
+
+@dataclass(frozen=True)
+class InfluxSink:
+    """`- influxdb: {database: …}`: a server that speaks InfluxDB's `/write`.
+
+    `url` None means the swarm's own server. `password` and `token` are names of environment variables
+    of the caller's. `tags` are the parameters that become tags beside the job's id; None: those with
+    few values (grid, zip, cases). `start` is the moment at which a numeric or timedelta index is 0: a
+    moment as ISO 8601 text, or the name of a parameter that holds one; None is 1970-01-01T00:00:00.
+    """
+
+    database: str
+    path: Path
+    url: str | None = None
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+    tags: tuple[str, ...] | None = None
+    start: str | None = None
+
+
+Sink = TableSink | FilesSink | InfluxSink
 
 
 @dataclass(frozen=True)

@@ -15,32 +15,25 @@ from .scalars import shortened
 
 CODE = "not-in-this-version"
 
-_MACHINES = "this version computes on the machine it is started on: `provider: local`"
+_MACHINES = "this version computes on this machine, `local`, or on a Docker Swarm: {swarm: {context: NAME}}"
 _METHODS = "this version draws `random` and `lhs`"
 _KINDS = "this version draws from uniform, loguniform, normal, integers and choice"
 _SOURCES = "write the rows out in `cases`, or in a CSV file read by `table`"
 _OUTPUTS = "the program prints its result as JSON, or writes result.json"
 
 _KEYS: tuple[tuple[str, str], ...] = (
-    ("*/provider/swarm", _MACHINES),
     ("*/provider/digitalocean", _MACHINES),
     ("*/provider/ssh", _MACHINES),
-    ("cluster/swarm", _MACHINES),
     ("cluster/digitalocean", _MACHINES),
     ("cluster/ssh", _MACHINES),
-    ("cluster/workers", _MACHINES),
+    ("cluster/workers", "a swarm has the nodes that joined it: leave it out"),
     ("cluster/max_cost", "nothing is rented in this version: leave it out"),
     ("cluster/ttl", "nothing is rented in this version: leave it out"),
     ("cluster/idle_stop", "nothing is rented in this version: leave it out"),
-    ("cluster/dashboards", "`cloudburst status` shows how the study stands"),
     ("cluster/rescue", "results are written beside the study: leave it out"),
     ("cluster/keep_results", "results are written beside the study: leave it out"),
     ("cluster/ssh_keys", _MACHINES),
-    ("worker/image", "the environment is built from the worker's requirements: leave it out"),
     ("worker/threads", "one thread per job for numeric libraries: leave it out"),
-    ("worker/scratch", "every job gets a scratch directory of its own: leave it out"),
-    ("worker/stop_grace", "the first Ctrl-C lets running jobs end: leave it out"),
-    ("results/influxdb", "write a `table`; series are kept and come with `cloudburst results --series NAME`"),
     ("*/sample/correlate", "draws are independent in this version"),
     ("*/sample/scramble", _METHODS),
     ("*/sample/second_order", _METHODS),
@@ -68,7 +61,6 @@ _KEYS: tuple[tuple[str, str], ...] = (
 )
 
 _VALUES: tuple[tuple[str, str], ...] = (
-    ("cluster/provider=swarm", _MACHINES),
     ("cluster/provider=digitalocean", _MACHINES),
     ("cluster/provider=ssh", _MACHINES),
     ("*/sample/method=sobol", _METHODS),

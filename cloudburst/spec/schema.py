@@ -161,9 +161,16 @@ _ADVICE = (
 
 def _home(key: str) -> str | None:
     """The part of the file whose key this is, when it stands one level off."""
-    properties = the_schema()["properties"]
-    sections = {name: properties[name].get("properties", {}) for name in ("worker", "cluster")}
-    sections["parameters"] = the_schema()["definitions"]["block"]["properties"]
+    worker, cluster = (the_schema()["properties"][name]["properties"] for name in ("worker", "cluster"))
+    provider = cluster["provider"]["properties"]
+    sections = {
+        "worker": worker,
+        "cluster": cluster,
+        "provider": provider,
+        "swarm": provider["swarm"]["properties"],
+        "dashboards": cluster["dashboards"]["properties"],
+        "parameters": the_schema()["definitions"]["block"]["properties"],
+    }
     return next((name for name, keys in sections.items() if key in keys), None)
 
 

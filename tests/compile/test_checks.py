@@ -3,7 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compile.nouns import Normal, Uniform, axis, block, cases, ensemble, replicates, sample, table, zipped
+from compile.nouns import (
+    Normal,
+    Uniform,
+    axis,
+    block,
+    cases,
+    ensemble,
+    influx,
+    replicates,
+    sample,
+    table,
+    zipped,
+)
 
 from cloudburst.compile.checks import check
 from cloudburst.diagnostics import Problem, dotted
@@ -133,6 +145,63 @@ def test_what_some_block_lacks_may_only_be_left_out_whole() -> None:
     assert (problem.code, problem.message) == ("name-absent", "block `corners` has no `a`")
     problem = only(ensemble(*blocks, job={"t": "{{ b }}-{{ replicate }}", "a": "{{ a }}"}))
     assert problem.message == "block `corners` has no `replicates`, so no `replicate`"
+
+
+# ── sinks ────────────────────────────────────────────────────────────────────────────────────
+BEGIN = {"begin": "2018-05-28T00:00:00"}
+
+
+def test_tags_and_start_name_parameters() -> None:
+    study = block(*GRID, replicates(2), fixed=BEGIN, derive={"load": "demand * 2"})
+    sink = influx(["demand", "load", "seed", "begin"], "begin")
+    assert found(ensemble(study, results=[sink])) == []
+    assert found(ensemble(study, results=[influx([], "2018-05-28")])) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "start", "mark", "hint"),
+    [
+        (["network", "dmand"], None, ("results[0].influxdb.tags[1]", "dmand"), "did you mean `demand`?"),
+        (["x"], None, ("results[0].influxdb.tags[0]", "x"), "the parameters are demand, network"),
+        (["replicate"], None, ("results[0].influxdb.tags[0]", "replicate"), "the parameters are"),
+        (None, "demnd", ("results[0].influxdb.start", "demnd"), "did you mean `demand`?"),
+    ],
+)
+def test_what_is_no_parameter(tags: Any, start: Any, mark: tuple[str, str], hint: str) -> None:
+    problem = only(ensemble(block(*GRID), results=[influx(tags, start)]))
+    assert (dotted(problem.path), problem.code) == (mark[0], "unknown-name")
+    assert problem.message == f"there is no parameter `{mark[1]}`"
+    assert hint in problem.hint
+
+
+def test_a_start_is_in_every_block_and_a_tag_in_some() -> None:
+    blocks = block(*GRID, fixed=BEGIN), block(*GRID, name="late")
+    assert found(ensemble(*blocks, results=[influx(["begin"])])) == []
+    problem = only(ensemble(*blocks, results=[influx(start="begin")]))
+    assert (problem.code, problem.message) == ("name-absent", "block `late` has no `begin`")
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (block(axis("begin", "2018-05-28", "soon")), "row 1 has no moment in `begin`"),
+        (block(axis("begin", 0, 1e12)), "row 1 has no moment in `begin`"),
+        (block(axis("begin", True)), "row 0 has no moment in `begin`"),
+        (block(cases({"begin": "2018-05-28"}, {"x": 1})), "row 1 has no `begin`"),
+        (block(axis("day", 28, 31), derive={"begin": "'2018-06-' ~ day"}), "row 1 has no moment in `begin`"),
+    ],
+)
+def test_a_start_is_a_moment_in_every_row(study: Block, message: str) -> None:
+    problem = only(ensemble(study, results=[influx(start="begin")]))
+    assert (dotted(problem.path), problem.code) == ("results[0].influxdb.start", "start-moment")
+    assert problem.message == message
+
+
+def test_what_a_sink_names_is_used() -> None:
+    study = block(axis("a", 1), axis("b", 2), fixed=BEGIN)
+    unused = [name for _, _, name in found(ensemble(study, job={"k": 1}))]
+    assert unused == ["begin", "a", "b"]
+    assert found(ensemble(study, job={"k": "{{ b }}"}, results=[influx(["a"], "begin")])) == []
 
 
 def test_a_parameter_nothing_uses_is_a_warning_where_it_stands() -> None:

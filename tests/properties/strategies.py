@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from compile.nouns import axis, block, cases, ensemble, replicates, sample, table, zipped
@@ -11,14 +12,19 @@ from hypothesis import strategies as st
 from cloudburst.spec.ensemble import (
     Block,
     Choice,
+    Cluster,
     Counted,
     Distribution,
     Ensemble,
+    FilesSink,
+    InfluxSink,
     Integers,
     LogUniform,
     Normal,
+    Sink,
     Source,
     Stepped,
+    TableSink,
     Uniform,
 )
 
@@ -139,3 +145,49 @@ def ensembles(draw: st.DrawFn, *, filtered: bool = True) -> Ensemble:
         st.sampled_from([None, {"a": "{{ g0 }}", "b": ["n{{ replicate | default(0) }}"], "c": "{{ zip_a }}"}])
     )
     return ensemble(first, *more, job=job, seed=draw(seeds))
+
+
+# ── where it runs, and where results go ──────────────────────────────────────────────────────
+_names = st.text("abc", min_size=1, max_size=3)
+
+clusters: st.SearchStrategy[Cluster] = st.one_of(
+    st.builds(Cluster, slots=st.just("auto") | st.integers(1, 64)),
+    st.builds(
+        lambda options, slots, failures, dashboards: Cluster(
+            "swarm", options, slots, failures, tuple(dashboards)
+        ),
+        st.fixed_dictionaries({"context": _names})
+        | st.fixed_dictionaries({"host": _names.map("ssh://{}".format)}),
+        st.just("auto") | st.integers(1, 64),
+        st.none() | st.integers(0, 9) | st.floats(0, 1),
+        st.lists(st.sampled_from(["queue", "visualizer"]), unique=True),
+    ),
+)
+
+
+@st.composite
+def sinks(draw: st.DrawFn) -> tuple[Sink, ...]:
+    kinds = draw(st.lists(st.sampled_from(["table", "files", "influxdb"]), max_size=3))
+    return tuple(_sink(draw, kind, ("results", index)) for index, kind in enumerate(kinds))
+
+
+def _sink(draw: st.DrawFn, kind: str, path: tuple[str, int]) -> Sink:
+    name = draw(_names)
+    if kind == "table":
+        return TableSink(f"{name}.csv", path)
+    if kind == "files":
+        return FilesSink(name, path)
+    url = draw(st.none() | st.just("http://localhost:8086"))
+    return InfluxSink(name, path, url, start=draw(st.none() | st.just("2018-05-28")))
+
+
+@st.composite
+def moved(draw: st.DrawFn, study: Ensemble) -> Ensemble:
+    """The same study with another cluster, other results and another way to run workers."""
+    worker = replace(
+        study.worker,
+        image=draw(st.none() | _names),
+        stop_grace=draw(st.floats(1, 1e5)),
+        scratch=draw(st.sampled_from(["auto", "disk"]) | st.integers(1, 10**12)),
+    )
+    return replace(study, worker=worker, cluster=draw(clusters), results=draw(sinks()))

@@ -9,7 +9,7 @@ from typing import Any
 from compile.nouns import axis, block, ensemble, replicates
 from hypothesis import given
 from hypothesis import strategies as st
-from properties.strategies import ensembles, seeds, values
+from properties.strategies import ensembles, moved, seeds, values
 
 from cloudburst.compile.identity import canonical, job_id, replicate_seeds
 from cloudburst.compile.jobs import Job, make_jobs
@@ -67,6 +67,12 @@ def test_a_whole_number_is_one_value_in_both_forms(number: int) -> None:
 def test_the_ids_of_a_study_are_those_of_what_its_jobs_receive(study: Ensemble) -> None:
     for job in jobs(study):
         assert job.id == job_id("net3:work", job.description, job.row.replicate)
+
+
+@given(st.data(), ensembles())
+def test_where_it_runs_and_where_results_go_is_no_part_of_a_job(data: st.DataObject, study: Ensemble) -> None:
+    elsewhere = data.draw(moved(study))
+    assert [(job.id, job.row) for job in jobs(elsewhere)] == [(job.id, job.row) for job in jobs(study)]
 
 
 axis_values = st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True)

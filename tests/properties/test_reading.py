@@ -21,7 +21,7 @@ from cloudburst.spec.document import Document, Node, parse
 STUDY = """\
 cloudburst: 1
 name: study
-worker: {directory: code, entrypoint: model:run, timeout: 10m, needs: {memory: 2 GB}, python: "3.11"}
+worker: {directory: code, entrypoint: model:run, timeout: 10m, needs: {memory: 2 GB}, python: "3.11", image: a/b:1, stop_grace: 5m, scratch: 2 GB}
 inputs: {city: data/city.inp}
 parameters:
 - block: main
@@ -46,8 +46,12 @@ parameters:
       lines
 - table: {file: cases.csv, types: {a: text}}
 job: {input: &shared {demand: "{{ demand }}"}, again: *shared}
-cluster: {provider: local, slots: 2, max_failures: 5%}
-results: [{table: {path: results/x.csv}}, {files: {path: files}}]
+cluster: {provider: {swarm: {host: "ssh://root@10.0.0.1:22"}}, slots: 2, max_failures: 5%, dashboards: {queue: true}}
+results:
+- table: {path: results/x.csv}
+- files: {path: files}
+- influxdb: {database: own, tags: [demand], start: 2018-05-28}
+- influxdb: {database: x, url: "http://h:8086", username: u, password: PW}
 """
 PIECES = [
     "\n",
@@ -91,6 +95,7 @@ PIECES += [
     "水",
     "é",
 ]
+PIECES += ["local", "tcp://", "@", "influxdb", "swarm"]
 PIECES += ["sobol", "values", "from", "when", "\\", "\x00", "1" * 5000, "true", "~", "@", "`", "\r", "=", "ﬁ"]
 
 FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -44,11 +44,14 @@ def test_defaults() -> None:
             "needs": {"memory": None, "cpus": 1},
             "isolation": "process",
             "env": [],
+            "image": None,
+            "stop_grace": 60.0,
+            "scratch": "auto",
         },
         "inputs": {},
         "parameters": [{"block": "main", "at": ["parameters"]}],
         "job": None,
-        "cluster": {"provider": {"local": {}}, "slots": "auto", "max_failures": None},
+        "cluster": {"provider": {"local": {}}, "slots": "auto", "max_failures": None, "dashboards": []},
         "results": [{"table": {"path": "results/study.csv"}}],
     }
 
@@ -114,9 +117,40 @@ def test_max_failures(value: Any, long: Any) -> None:
     assert passes.max_failures(value) == long
 
 
-@pytest.mark.parametrize("provider", ["local", {"local": {}}, {"local": None}])
-def test_providers(provider: Any) -> None:
-    assert passes.cluster({"provider": provider})["provider"] == {"local": {}}
+@pytest.mark.parametrize(
+    ("provider", "long"),
+    [
+        ("local", {"local": {}}),
+        ({"local": {}}, {"local": {}}),
+        ({"local": None}, {"local": {}}),
+        ("swarm", {"swarm": {"context": "default"}}),
+        ({"swarm": {"context": "lab"}}, {"swarm": {"context": "lab"}}),
+        ({"swarm": {"host": "ssh://a@b"}}, {"swarm": {"host": "ssh://a@b"}}),
+    ],
+)
+def test_providers(provider: Any, long: Any) -> None:
+    assert passes.cluster({"provider": provider})["provider"] == long
+
+
+def test_dashboards_are_those_that_are_on_in_one_order() -> None:
+    form = passes.cluster({"dashboards": {"visualizer": True, "queue": True}})
+    assert form["dashboards"] == ["queue", "visualizer"]
+    assert passes.cluster({"dashboards": {"queue": False}})["dashboards"] == []
+
+
+def test_sinks() -> None:
+    (sink,) = normal(results=[{"influxdb": {"database": "x", "tags": ["a"]}}])["results"]
+    assert sink == {
+        "influxdb": {
+            "database": "x",
+            "url": None,
+            "username": None,
+            "password": None,
+            "token": None,
+            "tags": ["a"],
+            "start": None,
+        }
+    }
 
 
 @pytest.mark.parametrize(

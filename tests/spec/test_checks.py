@@ -170,7 +170,7 @@ def test_distributions(marks: Any, distribution: str, found: list[tuple[int, int
     assert marks(f"parameters:\n  sample: {{method: lhs, n: 4, of: {{p: {distribution}}}}}\n") == found
 
 
-# ── worker and results ───────────────────────────────────────────────────────────────────────
+# ── worker ───────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("more", "code"),
     [
@@ -179,21 +179,17 @@ def test_distributions(marks: Any, distribution: str, found: list[tuple[int, int
         ('python: "3.8"', "old-python"),
         ('python: "3.9"', None),
         ("timeout: 1s", None),
+        ("scratch: 0 B", "out-of-range"),
+        ("stop_grace: 0.5s", "out-of-range"),
+        ("stop_grace: 8d", "out-of-range"),
+        ("stop_grace: 1s", None),
     ],
 )
 def test_worker(marks: Any, more: str, code: str | None) -> None:
     text = f"cloudburst: 1\nname: s\nworker: {{directory: d, entrypoint: a:b, {more}}}\nparameters: {{}}\n"
+    text += "cluster: {provider: swarm}\n"
 
     assert [(line, found) for line, _, found in marks(text, head=False)] == ([(3, code)] if code else [])
-
-
-def test_two_sinks_on_one_path(read: Any) -> None:
-    text = "parameters: {}\nresults:\n- table: {path: out/a.csv}\n- table: {path: ./out//a.csv}\n- files: {path: out}\n"
-
-    (diagnostic,) = read(text).diagnostics
-
-    assert (diagnostic.span.line, diagnostic.span.column, diagnostic.code) == (7, 17, "same-path")
-    assert [(r.span.line, r.span.column) for r in diagnostic.related] == [(6, 11)]
 
 
 def test_every_check_is_in_the_table() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudburst.spec import build, load
+from cloudburst.spec.ensemble import Cluster
 
 SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %s}}"
 
@@ -15,10 +18,11 @@ SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %
 @pytest.mark.parametrize(
     "text",
     [f"{key}: 1" for key in ("templates", "outputs", "extends", "order", "notify")]
-    + [f"cluster: {{{key}: 1}}" for key in ("dashboards", "rescue", "keep_results", "ssh_keys", "workers")]
+    + [f"cluster: {{{key}: 1}}" for key in ("rescue", "keep_results", "ssh_keys", "workers")]
     + [f"cluster: {{{key}: 1}}" for key in ("max_cost", "ttl", "idle_stop")]
-    + [f"cluster: {{provider: {kind}}}" for kind in ("swarm", "digitalocean", "ssh")]
-    + [f"cluster: {{provider: {{{kind}: {{}}}}}}" for kind in ("swarm", "digitalocean", "ssh")]
+    + [f"cluster: {{provider: {kind}}}" for kind in ("digitalocean", "ssh")]
+    + [f"cluster: {{provider: {{{kind}: {{}}}}}}" for kind in ("digitalocean", "ssh")]
+    + [f"cluster: {{{kind}: {{}}}}" for kind in ("digitalocean", "ssh")]
     + [f"parameters: {{{key}: 1}}" for key in ("oat", "order", "take")]
     + [f"parameters: {{grid: {{a: {{values: [1], {key}: x}}}}}}" for key in ("unit", "was", "take")]
     + [f"parameters: {{table: {{file: {file}}}}}" for file in ("a.parquet", "a.xlsx", "a.json", "a.tsv")]
@@ -45,7 +49,7 @@ SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %
         'parameters: {grid: {a: {from: 0, to: "2 * b", step: 1}}}',
         "parameters: {zip: [{a: {from: b, to: 1, step: 1}}]}",
     ]
-    + ["results: [{influxdb: {database: x}}]", "results: [{table: {path: a.parquet}}]"],
+    + ["results: [{table: {path: a.parquet}}]"],
 )
 def test_it_is_answered_with_what_to_do_today(read: Any, text: str) -> None:
     later = [d for d in read(text).diagnostics if d.code not in ("missing-key",)]
@@ -55,7 +59,7 @@ def test_it_is_answered_with_what_to_do_today(read: Any, text: str) -> None:
     assert all(d.hint for d in later)
 
 
-@pytest.mark.parametrize("key", ["image", "threads", "scratch", "stop_grace", "templates", "outputs"])
+@pytest.mark.parametrize("key", ["threads", "templates", "outputs"])
 def test_keys_of_the_worker(read: Any, key: str) -> None:
     text = f"cloudburst: 1\nname: s\nworker: {{directory: d, entrypoint: a:b, {key}: 1}}\nparameters: {{}}\n"
 
@@ -73,25 +77,78 @@ def test_a_number_written_oddly_is_no_expression(read: Any, value: str) -> None:
 
 
 # ── machines are set aside for a run here ────────────────────────────────────────────────────
-def test_a_run_on_this_machine_sets_machines_aside(tmp_path: Path) -> None:
-    file = tmp_path / "ensemble.yaml"
-    file.write_text(
-        "cloudburst: 1\nname: rented\nworker: {directory: worker, entrypoint: 'jobs:work'}\n"
-        "parameters: {grid: {n: [1, 2]}}\n"
-        "cluster: {provider: {digitalocean: {region: nyc3}}, workers: 3, max_cost: 25 USD, slots: 2}\n"
-    )
-    assert load(file).ensemble is None
-    here = load(file, local=True)
+HEAD = (
+    "cloudburst: 1\nname: rented\nparameters: {grid: {n: [1, 2]}}\n"
+    "worker: {directory: worker, entrypoint: 'jobs:work', image: 'worker:1', stop_grace: 5m, scratch: disk}\n"
+)
+RENTED = "cluster: {provider: {digitalocean: {region: nyc3}}, workers: 3, max_cost: 25 USD, slots: 2}\n"
+SWARM = "cluster: {provider: {swarm: {context: lab}}, dashboards: {queue: true}, slots: 2}\n"
+SINKS = """\
+results:
+- table: {path: a.csv}
+- influxdb: {database: own}
+- influxdb: {database: other, url: "http://localhost:8086"}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        file = tmp_path / "ensemble.yaml"
+        file.write_text(HEAD + text, "utf-8")
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("machines", [RENTED, SWARM])
+def test_a_run_on_this_machine_sets_machines_aside(write: Callable[[str], Path], machines: str) -> None:
+    here = load(write(machines), local=True)
+
     assert here.diagnostics == ()
     assert here.ensemble is not None
-    assert (here.ensemble.cluster.provider, here.ensemble.cluster.slots) == ("local", 2)
+    assert here.ensemble.cluster == Cluster(slots=2)
+    worker = here.ensemble.worker
+    assert (worker.image, worker.stop_grace, worker.scratch) == (None, 60.0, "auto")
     assert build(here.normal) == here.ensemble
 
 
-def test_other_mistakes_are_not_set_aside(tmp_path: Path) -> None:
-    file = tmp_path / "ensemble.yaml"
-    file.write_text(
-        "cloudburst: 1\nname: rented\nworker: {directory: worker, entrypoint: 'jobs:work'}\n"
-        "parameters: {grid: {n: [1, 2]}}\ncluster: {provider: ssh, slotz: 2}\n"
-    )
-    assert [d.code for d in load(file, local=True).diagnostics] == ["unknown-key"]
+@pytest.mark.parametrize("machines", [RENTED, SWARM])
+def test_what_their_own_server_would_get_is_left_out_and_noted(
+    write: Callable[[str], Path], machines: str
+) -> None:
+    here = load(write(machines + SINKS), local=True)
+
+    assert [(d.severity, d.code, d.path) for d in here.diagnostics] == [
+        ("note", "no-server", "results[1].influxdb")
+    ]
+    assert here.ensemble is not None
+    assert [sink.path for sink in here.ensemble.results] == [("results", 0), ("results", 2)]
+    assert build(json.loads(json.dumps(here.normal))) == here.ensemble
+
+
+def test_a_command_that_only_looks_keeps_a_swarm_and_bears_what_it_does_not_know(
+    write: Callable[[str], Path],
+) -> None:
+    seen = load(write(SWARM + SINKS), looking=True)
+    assert seen.diagnostics == ()
+    assert seen == load(write(SWARM + SINKS))
+
+    assert load(write(RENTED)).ensemble is None
+    rented = load(write(RENTED), looking=True).ensemble
+    assert rented is not None
+    assert rented.cluster == Cluster(slots=2)
+
+
+def test_a_study_of_this_machine_stays_as_it_is(write: Callable[[str], Path]) -> None:
+    text = "results: [{influxdb: {database: own}}]\n"
+    assert [d.code for d in load(write(text), local=True).diagnostics if d.severity == "error"] == [
+        "no-server"
+    ]
+
+
+def test_other_mistakes_are_not_set_aside(write: Callable[[str], Path]) -> None:
+    rented = write("cluster: {provider: ssh, slotz: 2}\n")
+    assert [d.code for d in load(rented, local=True).diagnostics] == ["unknown-key"]
+    swarm = write("cluster: {provider: {swarm: {contxt: lab}}}\n")
+    assert "unknown-key" in [d.code for d in load(swarm, local=True).diagnostics]

@@ -23,6 +23,7 @@ from cloudburst.spec.ensemble import (
     Exclude,
     FilesSink,
     Fixed,
+    InfluxSink,
     Input,
     Integers,
     Listed,
@@ -169,6 +170,91 @@ def test_its_blocks(read: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "cluster"),
+    [
+        ("{provider: local}", Cluster()),
+        ("{provider: {local: {}}}", Cluster()),
+        ("{provider: swarm}", Cluster("swarm", {"context": "default"})),
+        ("{provider: {swarm: {context: lab}}}", Cluster("swarm", {"context": "lab"})),
+        ("{provider: {swarm: {host: 'ssh://a@b:22'}}}", Cluster("swarm", {"host": "ssh://a@b:22"})),
+        (
+            "{provider: swarm, dashboards: {visualizer: true, queue: true}}",
+            Cluster("swarm", {"context": "default"}, dashboards=("queue", "visualizer")),
+        ),
+        ("{dashboards: {queue: false}}", Cluster()),
+    ],
+)
+def test_clusters(read: Any, text: str, cluster: Cluster) -> None:
+    loaded = read(f"parameters: {{}}\ncluster: {text}\n")
+
+    assert loaded.diagnostics == ()
+    assert loaded.ensemble.cluster == cluster
+    assert build(json.loads(json.dumps(loaded.normal))).cluster == cluster
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ("env: []", (None, 60.0, "auto")),
+        ("image: worker:2", ("worker:2", 60.0, "auto")),
+        ("stop_grace: 5m", (None, 300.0, "auto")),
+        ("scratch: 2 GB", (None, 60.0, 2 * 10**9)),
+        ("scratch: disk", (None, 60.0, "disk")),
+        ("scratch: auto", (None, 60.0, "auto")),
+    ],
+)
+def test_workers_of_a_swarm(read: Any, keys: str, found: tuple[Any, ...]) -> None:
+    text = f"""\
+    cloudburst: 1
+    name: study
+    worker: {{directory: code, entrypoint: "model:run", {keys}}}
+    parameters: {{}}
+    cluster: {{provider: swarm}}
+    """
+    loaded = read(text, head=False)
+
+    assert loaded.diagnostics == ()
+    worker = loaded.ensemble.worker
+    assert (worker.image, worker.stop_grace, worker.scratch) == found
+    assert build(json.loads(json.dumps(loaded.normal))).worker == worker
+
+
+@pytest.mark.parametrize(
+    ("keys", "more"),
+    [
+        ("", {}),
+        ("url: 'https://h:1/p'", {"url": "https://h:1/p"}),
+        (
+            "url: http://h, username: u, password: PW",
+            {"url": "http://h", "username": "u", "password": "PW"},
+        ),
+        ("url: http://h, token: TOKEN", {"url": "http://h", "token": "TOKEN"}),
+        ("tags: []", {"tags": ()}),
+        ("tags: [a, b]", {"tags": ("a", "b")}),
+        ("start: 2018-05-28T00:00:00", {"start": "2018-05-28T00:00:00"}),
+        ("start: a", {"start": "a"}),
+    ],
+)
+def test_influxdb_sinks(read: Any, keys: str, more: dict[str, Any]) -> None:
+    loaded = read(
+        f"parameters: {{}}\ncluster: {{provider: swarm}}\nresults: [{{influxdb: {{database: x, {keys}}}}}]"
+    )
+
+    assert loaded.diagnostics == ()
+    assert loaded.ensemble.results == (InfluxSink("x", ("results", 0), **more),)
+    assert build(json.loads(json.dumps(loaded.normal))).results == loaded.ensemble.results
+
+
+def test_a_normal_form_from_before_a_key_is_still_read(read: Any) -> None:
+    loaded = read(DESIGN, head=False)
+    for key in ("image", "stop_grace", "scratch"):
+        del loaded.normal["worker"][key]
+    del loaded.normal["cluster"]["dashboards"]
+
+    assert build(loaded.normal) == loaded.ensemble
+
+
 def test_the_smallest_study(read: Any) -> None:
     loaded = read("parameters: {}\n")
 
@@ -194,6 +280,13 @@ def test_sources_keep_the_order_written(block: Any) -> None:
         DESIGN,
         DESIGN.replace("- block: main", "- table: {file: cases.csv, columns: [x], where: x > 1}"),
         DESIGN.replace("  max_failures: 5%", "  max_failures: 7"),
+        DESIGN.replace(
+            "provider: local", "provider: {swarm: {host: 'ssh://a@b:22'}}\n  dashboards: {queue: true}"
+        ),
+        DESIGN.replace("provider: local", "provider: swarm")
+        + "  - influxdb: {database: x, tags: [demand]}\n",
+        DESIGN + "  - influxdb: {database: x, url: 'http://h', token: T, start: 2018-05-28}\n",
+        DESIGN.replace("  env:", "  image: worker:2\n  stop_grace: 5m\n  scratch: 2 GB\n  env:"),
     ],
 )
 def test_the_normal_form_is_all_that_is_needed(read: Any, text: str) -> None:
@@ -220,7 +313,7 @@ def test_every_mistake_is_told_at_once_and_in_order(read: Any) -> None:
       zip: [{a: [1, 2], b: [1]}]
       smaple: {}
       table: {file: missing.csv}
-    cluster: {provider: swarm}
+    cluster: {provider: ssh}
     """
 
     loaded = read(text)

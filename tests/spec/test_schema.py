@@ -107,6 +107,9 @@ def test_a_study_is_accepted() -> None:
         ("timout: 3", (4, 1, "unknown-key"), ""),
         ("clutser: {slots: 2}", (4, 1, "unknown-key"), 'did you mean "cluster"?'),
         ("timeout: 3m", (4, 1, "unknown-key"), "it belongs under `worker`"),
+        ("cluster: {swarm: {context: lab}}", (4, 11, "unknown-key"), "it belongs under `provider`"),
+        ("cluster: {provider: {context: lab}}", (4, 22, "unknown-key"), "it belongs under `swarm`"),
+        ("cluster: {visualizer: true}", (4, 11, "unknown-key"), "it belongs under `dashboards`"),
         ("grid: {a: [1]}", (4, 1, "unknown-key"), "it belongs under `parameters`"),
         ("cluster: {provder: local}", (4, 11, "unknown-key"), 'did you mean "provider"?'),
         ("parameters: {demand: [1, 2]}", (4, 14, "unknown-key"), "a parameter stands under"),
@@ -144,7 +147,13 @@ def test_unknown_keys(read: Any, text: str, mark: tuple[int, int, str], hint: st
             '"from", "values" or "value"',
         ),
         ({"parameters": {"zip": [{"a": {"from": 1, "step": 2}}]}}, ("parameters", "zip", 0, "a"), '"to"'),
-        ({"results": [{}]}, ("results", 0), '"table" or "files"'),
+        ({"results": [{}]}, ("results", 0), '"table", "files" or "influxdb"'),
+        ({"results": [{"influxdb": {}}]}, ("results", 0, "influxdb"), '"database"'),
+        (
+            {"cluster": {"provider": {"swarm": {}}}},
+            ("cluster", "provider", "swarm"),
+            '"context" or "host"',
+        ),
     ],
 )
 def test_missing_keys_are_named(changes: dict[str, Any], path: tuple[Any, ...], words: str) -> None:
@@ -165,6 +174,28 @@ def test_a_missing_key_shows_an_example() -> None:
 
 def test_a_misspelt_key_is_not_missing_too() -> None:
     assert [p.code for p in problems(worker={"direcotry": "a", "entrypoint": "a:b"})] == ["unknown-key"]
+
+
+def test_a_swarm_is_named_once() -> None:
+    problem = only(cluster={"provider": {"swarm": {"context": "lab", "host": "ssh://a"}}})
+
+    assert (problem.code, problem.path) == ("too-many-kinds", ("cluster", "provider", "swarm", "host"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "missing"),
+    [
+        ({"username": "u", "url": "http://h"}, {"password"}),
+        ({"password": "PW"}, {"username"}),
+        ({"token": "T"}, {"url"}),
+        ({"username": "u", "password": "PW"}, {"url"}),
+    ],
+)
+def test_keys_of_a_server_go_together(keys: dict[str, str], missing: set[str]) -> None:
+    found = problems(results=[{"influxdb": {"database": "x", **keys}}])
+
+    assert {problem.code for problem in found} == {"missing-key"}
+    assert {problem.message.split('"')[3] for problem in found} == missing
 
 
 def test_two_kinds_at_once() -> None:
@@ -225,6 +256,21 @@ def test_keys_that_go_together(pair: dict[str, Any]) -> None:
         ({"results": []}, "empty", '"results" is empty', "path: results/net3.csv"),
         ({"results": [{"table": {"path": "a.txt"}}]}, "wrong-form", '"a.txt" is no table file', ".sqlite"),
         ({"inputs": {"a": ""}}, "empty", '"a" is empty text', "data/city.inp"),
+        (
+            {"cluster": {"provider": "swram"}},
+            "unknown-value",
+            '"swram" is no provider',
+            'did you mean "swarm"?',
+        ),
+        ({"cluster": {"provider": {"swarm": None}}}, "wrong-type", '"swarm" has no value', "{context: lab}"),
+        ({"cluster": {"provider": {"swarm": {"context": "a b"}}}}, "wrong-form", "Docker context", "lab"),
+        ({"cluster": {"provider": {"swarm": {"host": ""}}}}, "empty", '"host" is empty text', "ssh://"),
+        ({"cluster": {"dashboards": {"queue": "yes"}}}, "wrong-type", "must be true or false", ""),
+        ({"results": [{"influxdb": {"database": "a b"}}]}, "wrong-form", "no name of a database", ""),
+        ({"results": [{"influxdb": {"database": "x" * 65}}]}, "too-long", "65 letters", ""),
+        ({"results": [{"influxdb": {"database": "x", "tags": "a"}}]}, "wrong-type", "must be a list", ""),
+        ({"results": [{"influxdb": {"database": "x", "tags": ["a", "a"]}}]}, "listed-twice", "twice", ""),
+        ({"results": [{"influxdb": {"database": "x", "start": 3}}]}, "wrong-type", "must be text", "2018-"),
     ],
 )
 def test_values(changes: dict[str, Any], code: str, message: str, hint: str) -> None:
@@ -251,6 +297,16 @@ def test_values(changes: dict[str, Any], code: str, message: str, hint: str) -> 
         ("retries", {"max": 1, "on": ["crsh"]}, "unknown-value", 'did you mean "crash"?'),
         ("retries", {"max": 1, "on": ["crash", "crash"]}, "listed-twice", "keep one"),
         ("env", ["A-B"], "wrong-form", "LICENSE_SERVER"),
+        ("image", "", "empty", ""),
+        ("image", "a b", "wrong-form", "for example"),
+        ("image", "worker:1\n", "wrong-form", "for example"),
+        ("image", "Worker", "wrong-form", "for example"),
+        ("image", "worker:$TAG", "wrong-form", "for example"),
+        ("image", 'worker"', "wrong-form", "for example"),
+        ("stop_grace", 60, "wrong-type", "say the unit"),
+        ("scratch", 2, "wrong-type", "say the unit: 2 GB"),
+        ("scratch", "2 gigs", "wrong-form", "A size, auto or disk"),
+        ("scratch", "memory", "wrong-form", "A size, auto or disk"),
     ],
 )
 def test_values_of_the_worker(key: str, value: Any, code: str, hint: str) -> None:
@@ -258,6 +314,21 @@ def test_values_of_the_worker(key: str, value: Any, code: str, hint: str) -> Non
 
     assert problem.code == code
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "worker",
+        "python:3.11-slim",
+        "hydraulics/worker:2.1",
+        "registry.example.org/a/b/c",
+        "localhost:5000/worker@sha256:" + "0" * 64,
+        "ghcr.io/a__b/c--d.e:V1_2",
+    ],
+)
+def test_names_of_images(image: str) -> None:
+    assert problems(worker=STUDY["worker"] | {"image": image}) == []  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
