@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 import redis
+from cut_network import Proxy
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
@@ -95,6 +96,8 @@ class Store(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, path: Path) -> None:
         self.objects: dict[str, bytes] = {}
+        self.full = threading.Event()
+        self.refused = threading.Event()  # somebody was told so
         self.address = f"unix:{path}"
         super().__init__(str(path), _Handler)
 
@@ -139,6 +142,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(413, json.dumps({"error": f"larger than {self.server.limit} bytes"}).encode())
             return
         data = self.rfile.read(size)
+        if self.server.full.is_set():
+            self.server.refused.set()
+            self._answer(507, b'{"error": "there is no room left for this file"}')
+            return
         digest = self.path.rsplit("/", 1)[1]
         assert hashlib.sha256(data).hexdigest() == digest
         self.server.objects[self.path.removeprefix("/files/")] = data
@@ -198,6 +205,9 @@ class Lab:
             cache,
             scratch,
         )
+        self.queue_address, self.files_address = valkey.address, store.address
+        self.environment: dict[str, str] = {}
+        self.wrapper: list[str] = []
         self.client = valkey.client()
         self.client.flushall()
         self.rq = Queue(f"cloudburst-{STUDY}", connection=self.client, serializer=JSONSerializer)
@@ -250,14 +260,14 @@ class Lab:
     # supervisors
     def start(self, name: str = "node-1", slots: str = "1", *more: str) -> subprocess.Popen[bytes]:
         command = [
-            sys.executable, "-m", "cloudburst_worker", "supervise", "--study", STUDY, "--node", name,
-            "--queue", self.valkey.address, "--files", self.store.address, "--secrets", str(self.secrets),
+            *self.wrapper, sys.executable, "-m", "cloudburst_worker", "supervise", "--study", STUDY, "--node", name,
+            "--queue", self.queue_address, "--files", self.files_address, "--secrets", str(self.secrets),
             "--cache", str(self.cache), "--scratch", str(self.scratch), "--slots", slots, *more,
         ]  # fmt: skip
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(WORKER)},
+            env={**os.environ, "PYTHONPATH": str(WORKER), **self.environment},
             start_new_session=True,
         )
         self.supervisors.append(process)
@@ -330,13 +340,16 @@ class Lab:
         self.wait(lambda: self.finished(batch), f"the end of {batch}")
         return [e["outcome"] for e in self.entries if e["type"] == "outcome" and e["batch"] == batch]
 
-    def close(self) -> None:
+    def stop_all(self) -> None:
         for process in self.supervisors:
             if process.poll() is None:
                 process.kill()
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
+
+    def close(self) -> None:
+        self.stop_all()
         self._until_alone()
         self.client.close()
 
@@ -346,6 +359,24 @@ class Lab:
         while others := [c for c in self.client.client_list() if c["name"] != OURS]:
             assert time.monotonic() < deadline, f"still at the queue: {others}"
             time.sleep(0.02)
+
+
+@pytest.fixture
+def cut_queue(lab: Lab) -> Iterator[Proxy]:
+    """The queue over TCP, through a network that can be cut; for supervisors started from now on."""
+    with Proxy(lab.valkey.socket) as proxy:
+        lab.queue_address = proxy.address
+        yield proxy
+        lab.stop_all()
+
+
+@pytest.fixture
+def cut_store(lab: Lab, store: Store) -> Iterator[Proxy]:
+    """The file store likewise."""
+    with Proxy(Path(store.address.removeprefix("unix:"))) as proxy:
+        lab.files_address = proxy.address
+        yield proxy
+        lab.stop_all()
 
 
 @pytest.fixture

@@ -55,13 +55,13 @@ def test_addresses() -> None:
 
 
 @pytest.mark.parametrize("address", ["unix:/q.sock", "tcp:127.0.0.1:6379", "redis://127.0.0.1:6379/2"])
-def test_every_client_holds_on_for_ten_minutes(address: str) -> None:
+def test_every_client_holds_on_for_ten_minutes_and_hears_silence(address: str) -> None:
     with queue.connect(address, "secret") as client:
-        retry = client.get_retry()
-        assert retry is not None
-        longest = sum(retry._backoff.compute(failures) for failures in range(1, retry.get_retries() + 1))
-        assert 540 <= longest <= 660
-        assert client.connection_pool.connection_kwargs["password"] == "secret"
+        retry, settings = client.get_retry(), client.connection_pool.connection_kwargs
+        assert isinstance(retry, queue.HoldOn)
+        assert retry.seconds == 600
+        assert settings["password"] == "secret"
+        assert settings["socket_timeout"] + settings.get("socket_connect_timeout", 0) <= queue.LEASE / 1000
 
 
 def test_endings() -> None:

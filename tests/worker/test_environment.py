@@ -41,13 +41,13 @@ def test_what_uv_says_becomes_a_sentence(words: str, sentence: str, mends: bool)
 
 def test_who_told_pip_of_an_index_means_uv_too() -> None:
     told = environment._variables(
-        {"PIP_INDEX_URL": "https://index", "PIP_FIND_LINKS": "/a  /b", "PYTHONPATH": "x"}
+        {"PIP_INDEX_URL": "https://index", "PIP_FIND_LINKS": "/a  /b", "PYTHONPATH": "x"}, Path("/home")
     )
     assert told["UV_DEFAULT_INDEX"] == "https://index"
     assert told["UV_FIND_LINKS"] == "/a,/b"
     assert "PYTHONPATH" not in told
     own = {"PIP_INDEX_URL": "https://pip", "UV_INDEX_URL": "https://uv"}
-    assert "UV_DEFAULT_INDEX" not in environment._variables(own)
+    assert "UV_DEFAULT_INDEX" not in environment._variables(own, Path("/home"))
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def prepared(directory: Path) -> Prepared:
     payload = directory / "payload"
     payload.mkdir()
     (payload / "mod.py").write_text(MODULE)
-    order = Order("d", "p", "3.11", "mod:work", None, None, 1.0, "process", (), ())
+    order = Order("d", "lab", "p", "3.11", "mod:work", None, None, 1.0, "process", (), ())
     return Prepared(order, payload, Path(sys.executable), directory / "bytecode", {}, {})
 
 

@@ -1,8 +1,9 @@
-"""`python -m cloudburst_worker supervise|take|run-one`: the programs of a worker node."""
+"""`python -m cloudburst_worker supervise|take|run-one|forget`: the programs of a worker node."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     _add_take(programs.add_parser("take", help="one RQ worker; started by supervise"))
     _add_run_one(programs.add_parser("run-one", help="run a single job in the foreground"))
+    _add_forget(programs.add_parser("forget", help="empty a study's part of the node's cache"))
     given = vars(parser.parse_args(arguments))
     return _PROGRAMS[given.pop("program")](given)
 
@@ -54,6 +56,11 @@ def _add_run_one(parser: argparse.ArgumentParser) -> None:
     _add_places(parser)
 
 
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--study", required=True, type=_study)
+    parser.add_argument("--cache", required=True, type=Path, metavar="DIR")
+
+
 def _add_whereabouts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--node", required=True)
@@ -65,6 +72,12 @@ def _add_whereabouts(parser: argparse.ArgumentParser) -> None:
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", required=True, type=Path, metavar="DIR")
     parser.add_argument("--scratch", default="auto", type=_scratch, metavar="DIR|auto")
+
+
+def _study(text: str) -> str:
+    if not re.fullmatch("[a-z0-9-]+", text):
+        raise argparse.ArgumentTypeError("a study's name has lower-case letters, digits and hyphens")
+    return text
 
 
 def _slots(text: str) -> int | None:
@@ -97,7 +110,13 @@ def _run_one(given: dict[str, object]) -> int:
     return one.main(one.Options(**given))  # type: ignore[arg-type]
 
 
-_PROGRAMS = {"supervise": _supervise, "take": _take, "run-one": _run_one}
+def _forget(given: dict[str, object]) -> int:
+    from . import forget
+
+    return forget.main(forget.Options(**given))  # type: ignore[arg-type]
+
+
+_PROGRAMS = {"supervise": _supervise, "take": _take, "run-one": _run_one, "forget": _forget}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,22 @@ def parse(text: str) -> Address:
     if scheme == "tcp" and host and port.isdigit():
         return Tcp(host.strip("[]"), int(port))
     raise BadAddress(f"{text!r} is no address: write unix:/path/to.sock or tcp:host:port")
+
+
+def watchful(silence: float) -> dict[int, int]:
+    """Options of a TCP socket: what the system does, where it can, about a peer that vanished without a word.
+
+    It is noticed also while nobody waits for it. And what the peer did not confirm within `silence` seconds
+    is not sent any more: else a network that was cut would, once it heals, deliver the outcome of a
+    batch that was given away.
+    """
+    wanted = {
+        "TCP_KEEPIDLE": 5,
+        "TCP_KEEPINTVL": 2,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": int(silence * 1000),
+    }
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
-import fcntl
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import archives
 from .files import Refused, Source, StoreAway
 from .orders import Broken, Input
+from .usage import Usage, locked
 
 Say = Callable[[str], None]
-
-
-@contextlib.contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Holds the lock `file`; waits while another process on this node has it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager
@@ -39,12 +32,36 @@ def disk_errors(what: str, place: Path) -> Iterator[None]:
         ) from error
 
 
+def settle(place: Path) -> None:
+    """Returns when what was written is on the disk: what is called whole has to be so after a power cut."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        if sys.platform == "linux" and ctypes.CDLL(None).syncfs(descriptor) == 0:
+            return
+        os.sync()
+    finally:
+        os.close(descriptor)
+
+
 class Cache:
-    """`root` is the node's cache directory; several supervisors may share it."""
+    """`root` is the node's cache directory; supervisors of several studies may share it."""
 
     def __init__(self, root: Path, source: Source) -> None:
         self.root = root
         self._source = source
+        self._users: dict[str, Usage] = {}
+
+    def used_by(self, study: str) -> Usage:
+        """Where to say what the study wants; held as long as this cache is. Raises Broken."""
+        with disk_errors("the cache", self.root):
+            if study not in self._users:
+                self._users[study] = Usage(self.root, study)
+            return self._users[study]
+
+    def let_go(self) -> None:
+        """Nothing of it is used by this process any more."""
+        while self._users:
+            self._users.popitem()[1].let_go()
 
     def payload(self, digest: str, say: Say) -> Path:
         """The unpacked, read-only payload. Raises Broken."""
@@ -76,6 +93,7 @@ class Cache:
                 self._fetch(digest, object_, what)
                 archives.remove(half)
                 make(object_, half)
+                settle(half)
                 os.rename(half, place)
             finally:
                 object_.unlink(missing_ok=True)
@@ -88,7 +106,7 @@ class Cache:
         except StoreAway as error:
             raise Broken(f"{what} cannot be fetched: {error}", mends=True) from error
         except Refused as error:
-            raise Broken(f"{what} cannot be fetched: {error}") from error
+            raise Broken(f"{what} cannot be fetched: {error}", mends=error.status == 404) from error
         found = _sha256(target)
         if found != digest:
             raise Broken(

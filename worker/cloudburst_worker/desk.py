@@ -58,7 +58,9 @@ class Client:
     def _on_message(self, body: bytes) -> None:
         message = json.loads(body)
         if "run" in message:
-            if self.slot is not None:
+            if self._desk.held:
+                self.on_job_end({"status": "stopped"})
+            elif self.slot is not None:
                 self.slot.run(body, message["left"])
         elif message["ask"] == "room":
             self._desk.ask_room(self)
@@ -83,6 +85,7 @@ class Desk:
         self.slots: list[Slot] = []
         self.current: str | None = None  # the order batches are expected of; no room without one
         self.broken: dict[str, str] = {}
+        self.held = False  # no job is begun; one that runs goes on
         self._prepared: dict[str, Prepared] = {}
         self._proven: set[str] = set()  # orders that had a runner come to life here
         self._prepare = prepare
@@ -146,6 +149,13 @@ class Desk:
         for client in list(self._waiting_for_runner):
             self._refuse(client, "the node leaves")
 
+    def hold(self, held: bool) -> None:
+        """Begins no job while it is held: batches go back after the job at hand. Or goes on."""
+        self.held = held
+        for client in list(self._waiting_for_runner) if held else ():
+            self._refuse(client, "the node takes no jobs")
+        self._serve()
+
     def stop_jobs(self) -> None:
         """Kills the jobs at hand; their workers hand them back."""
         for slot in self.slots:
@@ -161,6 +171,9 @@ class Desk:
         self._serve()
 
     def ask_runner(self, client: Client, order: str) -> None:
+        if self.held:
+            self._refuse(client, "the node takes no jobs")
+            return
         client.order = order
         self._waiting_for_runner.append(client)
         client.patience = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience, client)
@@ -263,7 +276,7 @@ class Desk:
             client.patience = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience, client)
 
     def _grant_room(self) -> None:
-        if self.current not in self._proven or self._closing:
+        if self.current not in self._proven or self._closing or self.held:
             return  # a batch is taken only where its runner is known to start
         free = sum(slot.borrower is None for slot in self.slots)
         soonest = self._soonest()

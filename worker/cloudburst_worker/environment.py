@@ -11,9 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import archives, leash
-from .cache import Say, disk_errors, locked
+from . import archives, homes, leash
+from .cache import Say, disk_errors, settle
 from .orders import Broken
+from .usage import locked
 
 LOCK = Path(".cloudburst", "lock.txt")
 _COMPLETE = ".complete"
@@ -52,20 +53,30 @@ def key(lock: str, python: str) -> str:
 def build(payload: Path, python: str, root: Path, say: Say) -> Path:
     """The interpreter of the environment of `payload`, made under `root` unless it is there.
 
-    `python` is the minor version, such as "3.11". uv's progress goes to `say`. Raises Broken.
+    `python` is the minor version, such as "3.11". uv's progress goes to `say`. What is there and whole
+    is used as it is, without asking anybody anything. Raises Broken.
     """
-    lock = payload / LOCK
-    text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-    name = key(text, python)
+    lock, name = payload / LOCK, name_for(payload, python)
     place = root / "environments" / name
     with disk_errors("the environment", root), locked(root / "locks" / name):
         if not _is_whole(place):
             say("building the environment")
             archives.remove(place)
             place.parent.mkdir(parents=True, exist_ok=True)
-            _make(place, lock if text else None, python, say)
+            _make(place, lock if _text(lock) else None, python, root / "home", say)
+            settle(place)
             (place / _COMPLETE).touch()
+            archives.make_read_only(place, shared=not homes.has_one(os.environ))
     return place / "bin" / "python"
+
+
+def name_for(payload: Path, python: str) -> str:
+    """The name of the environment that this payload wants."""
+    return key(_text(payload / LOCK), python)
+
+
+def _text(lock: Path) -> str:
+    return lock.read_text(encoding="utf-8") if lock.is_file() else ""
 
 
 def _is_whole(place: Path) -> bool:
@@ -73,22 +84,22 @@ def _is_whole(place: Path) -> bool:
     return (place / _COMPLETE).exists() and (place / "bin" / "python").exists()
 
 
-def _make(place: Path, lock: Path | None, python: str, say: Say) -> None:
+def _make(place: Path, lock: Path | None, python: str, home: Path, say: Say) -> None:
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     interpreter = sys.executable if python == ours else python
     try:
-        _uv(["venv", "--quiet", "--no-project", "--python", interpreter, str(place)], python, say)
+        _uv(["venv", "--quiet", "--no-project", "--python", interpreter, str(place)], python, home, say)
         if lock is not None:
             into = ["--python", str(place / "bin" / "python")]
-            _uv(["pip", "install", "--require-hashes", *into, "-r", str(lock)], python, say)
+            _uv(["pip", "install", "--require-hashes", *into, "-r", str(lock)], python, home, say)
     except Broken:
         archives.remove(place)
         raise
 
 
-def _uv(arguments: list[str], python: str, say: Say) -> None:
+def _uv(arguments: list[str], python: str, home: Path, say: Say) -> None:
     command = [sys.executable, leash.__file__, _find_uv(), *arguments]
-    variables = _variables(os.environ)
+    variables = _variables(os.environ, home)
     words = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -102,13 +113,14 @@ def _uv(arguments: list[str], python: str, say: Say) -> None:
         raise _explain("\n".join(words[-_SAID:]), python)
 
 
-def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+def _variables(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """uv keeps wheels and Pythons in the user's home; who has none gets `home`, in the node's cache."""
     told = {name: value for name, value in environment.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     for theirs, ours in _SAME_FOR_PIP:
         value = environment.get(theirs, "").strip()
         if value and not any(environment.get(name) for name in ours):
             told[ours[0]] = ",".join(value.split()) if theirs == "PIP_FIND_LINKS" else value
-    return told
+    return told | homes.provide(environment, home)
 
 
 def _find_uv() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import selectors
 import socket
 import time
 from collections.abc import Callable
@@ -13,9 +14,15 @@ from typing import BinaryIO, Protocol
 
 from . import addresses
 
-_CHUNK = 2**20
-_TIMEOUT = 60.0
+_CHUNK = 2**18
+_SILENCE = 8.0
+"""Seconds for one step of a transfer: a cut network swallows packets and says nothing. Less than a lease lasts."""
+_ANSWER = 10.0
+_DISK = 10e6
+"""Seconds for an answer to what was sent whole, and bytes a second that the store's disk takes at least: it
+answers when they are there."""
 _PATIENCE = 600.0
+_PASSING_STATUS = (408, 425, 429)
 _LARGE = 4 * 2**20
 """Above this it is worth asking first whether the store has the object."""
 
@@ -91,13 +98,15 @@ class FileStore:
     def _get(self, path: str, target: Path) -> None:
         connection = self._connect()
         connection.request("GET", path, headers=self._headers())
-        response = connection.getresponse()
+        response = self._answer(connection)
         if response.status != 200:
             raise _refusal(response.status, response.read())
         with target.open("wb") as file:
             while chunk := response.read(_CHUNK):
                 file.write(chunk)
                 self._while_waiting()
+        if response.length:
+            raise _Passing("the file store broke off")
 
     def _put(self, path: str, file: Path, size: int) -> None:
         connection = self._connect()
@@ -110,7 +119,7 @@ class FileStore:
             connection.endheaders(body.read(_CHUNK) if size <= _CHUNK else None)
             whole = self._send_rest(connection, body)
         try:
-            response = connection.getresponse()
+            response = self._answer(connection, size)
         except ConnectionError as error:
             raise self._judge_break(size, whole) from error
         answer = response.read()
@@ -136,9 +145,21 @@ class FileStore:
 
     def _has(self, connection: http.client.HTTPConnection, path: str) -> bool:
         connection.request("HEAD", path, headers=self._headers())
-        response = connection.getresponse()
+        response = self._answer(connection)
         response.read()
         return response.status == 200
+
+    def _answer(self, connection: http.client.HTTPConnection, size: int = 0) -> http.client.HTTPResponse:
+        """Waits for an answer, and lets who waits for us do what it must meanwhile. `size`: bytes it got."""
+        patience = _ANSWER + size / _DISK
+        deadline = time.monotonic() + patience
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.sock, selectors.EVENT_READ)
+            while not selector.select(1.0):
+                self._while_waiting()
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"it did not answer within {patience:.0f} s")
+        return connection.getresponse()
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
@@ -150,11 +171,11 @@ class FileStore:
             try:
                 return attempt()
             except (OSError, http.client.HTTPException, _Passing) as error:
-                self._hang_up()
+                self.hang_up()
                 if time.monotonic() + pause > deadline:
-                    raise StoreAway(f"the file store does not answer: {error}") from error
+                    raise StoreAway(_gave_up(error, self._patience)) from error
             except Refused:
-                self._hang_up()
+                self.hang_up()
                 raise
             self._while_waiting()
             time.sleep(pause)
@@ -166,13 +187,21 @@ class FileStore:
             if isinstance(place, addresses.Unix):
                 self._connection = _UnixConnection(place.path)
             else:
-                self._connection = http.client.HTTPConnection(place.host, place.port, timeout=_TIMEOUT)
+                self._connection = _TcpConnection(place.host, place.port, timeout=_SILENCE)
         return self._connection
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Closes the connection; the next request makes another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _gave_up(error: Exception, patience: float) -> str:
+    tried = f"tried for {patience / 60:.0f} min" if patience >= 60 else f"tried for {patience:.0f} s"
+    if isinstance(error, _Passing):
+        return f"the file store says: {error} ({tried})"
+    return f"the file store does not answer: {str(error) or type(error).__name__} ({tried})"
 
 
 def _nothing() -> None:
@@ -188,7 +217,7 @@ def _refusal(status: int, body: bytes) -> Exception:
         sentence = str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
         sentence = f"the file store answered {status}"
-    return _Passing(sentence) if status >= 500 else Refused(status, sentence)
+    return _Passing(sentence) if status >= 500 or status in _PASSING_STATUS else Refused(status, sentence)
 
 
 def _digest(file: Path, while_waiting: Callable[[], None]) -> tuple[str, int]:
@@ -201,14 +230,24 @@ def _digest(file: Path, while_waiting: Callable[[], None]) -> tuple[str, int]:
     return sha.hexdigest(), size
 
 
+class _TcpConnection(http.client.HTTPConnection):
+    """HTTP over TCP that notices when the other side has vanished."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in addresses.watchful(_SILENCE).items():
+            self.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIMEOUT)
+        super().__init__("localhost", timeout=_SILENCE)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT)
+        self.sock.settimeout(_SILENCE)
         self.sock.connect(self._path)

@@ -41,11 +41,29 @@ def memory() -> int:
 
 
 def free_memory() -> int:
-    """Bytes that can be had without swapping, as far as the system tells."""
+    """Bytes that can be had without swapping and within the limit of the control group, as far as the system tells."""
+    return max(0, min(_available(), _left_in_cgroup()))
+
+
+def _available() -> int:
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     return memory() // 2
+
+
+def _left_in_cgroup() -> int:
+    """The limit less what is in use; pages of files that nobody reads now do not count, they give way."""
+    for usage, statistics, idle in (
+        ("memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            used = int((_CGROUP / usage).read_text())
+            lines = (_CGROUP / statistics).read_text().splitlines()
+            gives_way = int(dict(line.split(maxsplit=1) for line in lines)[idle])
+            return memory() - max(0, used - gives_way)
+    return memory()
 
 
 def slots(job_cpus: float, job_memory: int | None) -> int:

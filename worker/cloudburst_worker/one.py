@@ -42,33 +42,28 @@ def main(options: Options) -> int:
     status, kind, error, result, started, seconds, output, and under `series` and `files` the paths
     below `--results`.
     """
-    try:
-        prepared = _prepare(options)
-    except orders.Broken as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_BROKEN
+    secrets = addresses.read_secrets(options.secrets)
+    cache = Cache(options.cache, _source(options.files_root, secrets.worker_token))
     rooms = Rooms("run-one", options.scratch, options.cache / "scratch")
     try:
+        order = orders.read(options.order.read_bytes())
+        prepared = prepare(order, cache, secrets.environment, _say)
         end = asyncio.run(_run(prepared, json.loads(options.job.read_bytes()), rooms, options.results))
     except orders.Broken as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BROKEN
     finally:
         rooms.close()
+        cache.let_go()
     if options.end is not None:
         options.end.write_text(json.dumps(end, indent=1), encoding="utf-8")
     return EXIT_DONE if end["status"] == "done" else EXIT_FAILED
 
 
-def _prepare(options: Options) -> Prepared:
-    order = orders.read(options.order.read_bytes())
-    secrets = addresses.read_secrets(options.secrets)
-    source: Source
-    if Path(options.files_root).is_dir():
-        source = Directory(Path(options.files_root))
-    else:
-        source = FileStore(options.files_root, secrets.worker_token, patience=60.0)
-    return prepare(order, Cache(options.cache, source), secrets.environment, _say)
+def _source(root: str, token: str) -> Source:
+    if Path(root).is_dir():
+        return Directory(Path(root))
+    return FileStore(root, token, patience=60.0)
 
 
 def _say(detail: str) -> None:

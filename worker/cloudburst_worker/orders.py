@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ class Order:
     """`timeout` in seconds, `memory` in bytes of resident size; None: not watched."""
 
     digest: str
+    study: str
     payload: str
     python: str
     entrypoint: str | None
@@ -72,8 +74,12 @@ def _digest(raw: object) -> str:
 
 
 def _build(fields: Mapping[str, Any], digest: str) -> Order:
+    for name, is_right in _FIELDS.items():
+        if not is_right(fields[name]):
+            raise Broken(f"the order is refused: its {name} is {str(fields[name])[:200]!r}")
     return Order(
         digest=digest,
+        study=fields["study"],
         payload=fields["payload"],
         python=fields["python"],
         entrypoint=None if fields["command"] else fields["entrypoint"],
@@ -84,3 +90,40 @@ def _build(fields: Mapping[str, Any], digest: str) -> Order:
         env=tuple(fields["env"]),
         inputs=tuple(Input(sha, one["name"], one["kind"]) for sha, one in fields["inputs"].items()),
     )
+
+
+# ── what may stand in an order: names become paths, and a Python becomes a program to start ───
+def _text(pattern: str) -> Callable[[Any], bool]:
+    fits = re.compile(pattern).fullmatch
+    return lambda value: isinstance(value, str) and fits(value) is not None
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _is_input(digest: Any, one: Any) -> bool:
+    return _is_digest(digest) and _is_file_name(one["name"]) and one["kind"] in ("file", "tree")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+_is_digest = _text("[0-9a-f]{64}")
+_is_file_name = _text(r"(?!\.{1,2}$)[^/\x00]{1,255}")
+_is_entrypoint = _text("[^:]+:[^:]+")
+
+_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "study": _text("[a-z0-9-]+"),
+    "payload": _is_digest,
+    "python": _text(r"3\.[0-9]+"),
+    "command": lambda value: isinstance(value, bool),
+    "entrypoint": lambda value: value is None or _is_entrypoint(value),
+    "timeout": lambda value: value is None or _is_positive(value),
+    "memory": lambda value: value is None or (isinstance(value, int) and _is_positive(value)),
+    "cpus": _is_positive,
+    "isolation": lambda value: value in ("process", "fork"),
+    "env": _are_texts,
+    "inputs": lambda value: isinstance(value, dict) and all(_is_input(*item) for item in value.items()),
+}

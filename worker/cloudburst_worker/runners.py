@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import machine
+from . import homes, machine
 from .channel import Channel
 from .orders import Order
+from .runner.scratch import remove
 
 PROGRAM = Path(__file__).resolve().parent.parent
 """The directory `cloudburst_worker` lies in."""
@@ -50,10 +51,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Place:
-    """Directories of one slot: where jobs work, and where series and files wait to be stored."""
+    """Directories of one slot: where jobs work, where series and files wait to be stored, and a home for
+    the programs of a user who has none; a runner finds it empty."""
 
     work: Path
     outbox: Path
+    home: Path
 
 
 class Listener(Protocol):
@@ -94,7 +97,8 @@ class Runner:
         lifeline, self._lifeline = os.pipe()
         self._output_end, output = os.pipe()
         os.set_blocking(self._output_end, False)
-        for directory in (self._place.work, self._place.outbox):
+        remove(str(self._place.home))
+        for directory in (self._place.work, self._place.outbox, self._place.home):
             directory.mkdir(parents=True, exist_ok=True)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -196,6 +200,7 @@ def environment(prepared: Prepared, place: Place) -> dict[str, str]:
     order = prepared.order
     programs = prepared.python.parent
     base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    base |= homes.provide(base, place.home)
     base["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     base["VIRTUAL_ENV"] = str(programs.parent)
     base["TMPDIR"] = str(place.work)

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 from . import machine
 from .runner.endings import describe_exit, failed
+from .runner.scratch import is_full
 from .runners import Place, Prepared, Runner
 
 WATCH = 0.25
 """Seconds between two looks at the memory of a job."""
 
-_SPACE = 4 * 2**20
 _STARTS = 3
 
 
@@ -168,10 +168,11 @@ class Slot:
             return  # killed while it was ending: the verdict stands
         job = self._take_job(self.job)
         self._owner.on_job_seconds(end["seconds"])
-        if end["status"] == "failed" and self._is_full():
+        full = end.pop("full", False) or (end["status"] == "failed" and is_full(str(self._room)))
+        if full and self._can_move:
             self._run_again_elsewhere(job)
         else:
-            self._answer(end)
+            self._answer(self._say_full(end) if full else end)
 
     def on_broken(self, runner: Runner, reason: str) -> None:
         if runner is self._runner and runner.prepared is self._prepared:
@@ -182,13 +183,15 @@ class Slot:
             return
         self._runner, self._ready = None, False
         job = self._take_job(self.job) if self.job is not None else None
-        if job is not None and self._is_full():
+        full = is_full(str(self._room))
+        if job is not None and full and self._can_move:
             self._run_again_elsewhere(job)
             return
         if not self._closed:
             self._start(returncode)
         if job is not None:
-            self._answer(self._verdict(job, runner, returncode))
+            end = self._verdict(job, runner, returncode)
+            self._answer(self._say_full(end) if full and end["kind"] == "crash" else end)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
     def _start(self, returncode: int = 0) -> None:
@@ -222,7 +225,7 @@ class Slot:
 
     def _place(self) -> Place:
         home = self._room / f"slot-{self.number}"
-        return Place(home / "work", home / "out")
+        return Place(home / "work", home / "out", home / "home")
 
     def _go_on(self) -> None:
         if not self._ready or self._waiting is None or self._runner is None:
@@ -284,14 +287,21 @@ class Slot:
             self.borrower.on_job_end(end)
 
     # ── a scratch that is full ───────────────────────────────────────────────────────────────
-    def _is_full(self) -> bool:
-        """Whether the job may have failed for want of space in a scratch that could lie elsewhere."""
-        if self._room == self._spare_room:
-            return False
+    @property
+    def _can_move(self) -> bool:
+        """Whether a job that failed for want of space can have a scratch elsewhere."""
+        return self._room != self._spare_room
+
+    def _say_full(self, end: dict[str, Any]) -> dict[str, Any]:
+        """Puts first what is the matter; what the job said of it follows."""
         with contextlib.suppress(OSError):
             space = os.statvfs(self._room)
-            return space.f_bavail * space.f_frsize < _SPACE
-        return False
+            sentence = (
+                f"the scratch of this node is full: {_gb(space.f_blocks * space.f_frsize)} for all its jobs, in "
+                f"{self._room.parent}; `worker: scratch:` gives more on machines, fewer `slots` share it among fewer"
+            )
+            return {**end, "error": f"{sentence}\n{end['error']}"}
+        return end
 
     def _run_again_elsewhere(self, job: Running) -> None:
         """Moves the slot to the spare room, on disk, and gives the job a second try that costs no attempt."""

@@ -8,12 +8,13 @@ import json
 import os
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from . import __version__, addresses, machine, orders
+from . import __version__, addresses, clock, machine, orders
 from .cache import Cache
 from .crew import Crew
 from .desk import Desk
@@ -27,7 +28,7 @@ from .slots import Slot
 _REPORT = 2.0
 _REPORT_LIFE = 15_000
 _LOOK_FOR_ORDER = 0.25
-_MEND = (15.0, 600.0)
+_MEND = (5.0, 60.0)
 _QUICK = 2.0
 
 
@@ -76,6 +77,7 @@ class Supervisor:
         self._crew = Crew(options, self._desk)
         self._wanted: str | None = None  # the order nodes are told to prepare
         self._state, self._detail = "waiting", ""
+        self._clock = clock.Clock()
         self._news = asyncio.Event()
         self._leave = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -153,8 +155,13 @@ class Supervisor:
                 loop.call_soon_threadsafe(self._set_for, digest, "preparing", detail)
 
             return await asyncio.to_thread(prepare, order, self._cache, self._secrets.environment, say)
+        except orders.Broken:
+            raise
         except (RedisError, OSError) as error:
             raise orders.Broken("the queue does not answer", str(error), mends=True) from error
+        except Exception as error:
+            said = "".join(traceback.format_exception(error))
+            raise orders.Broken(f"the node cannot prepare the order: {error!r}", said) from error
         finally:
             self._preparing.discard(digest)
 
@@ -192,6 +199,7 @@ class Supervisor:
                 await asyncio.sleep(0.05)  # several changes make one report
 
     async def _publish(self) -> None:
+        self._mind(await clock.look(self._queue))
         async with self._queue.pipeline(transaction=False) as pipe:
             pipe.sadd(self._keys.nodes, self._options.node)
             pipe.set(self._keys.node(self._options.node), json.dumps(self._form()), px=_REPORT_LIFE)
@@ -201,11 +209,19 @@ class Supervisor:
         if wanted is not None and wanted != self._wanted and not self._leave.is_set():
             self._want(wanted)
 
+    def _mind(self, found: clock.Clock) -> None:
+        """Takes no jobs while the clock is off; goes on when it is right again."""
+        self._clock = found
+        if found.is_off != self._desk.held:
+            self._desk.hold(found.is_off)
+
     def _form(self) -> dict[str, object]:
+        held = self._clock.is_off and not self._leave.is_set()
         return {
             "node": self._options.node,
-            "state": self._state,
-            "detail": self._detail,
+            "state": "broken" if held else self._state,
+            "detail": self._clock.explain() if held else self._detail,
+            "clock": round(self._clock.ahead, 3) + 0.0,  # no -0.0
             "slots": len(self._desk.slots),
             "busy": self._desk.busy,
             "order": self._wanted,
@@ -245,6 +261,7 @@ class Supervisor:
         ending = [asyncio.create_task(slot.end()) for slot in self._desk.slots]
         await asyncio.wait({gone, *ending}, timeout=_QUICK)
         self._rooms.close()
+        self._cache.let_go()
         with contextlib.suppress(RedisError, OSError, asyncio.TimeoutError):
             await asyncio.wait_for(self._queue.delete(self._keys.node(self._options.node)), 1.0)
 

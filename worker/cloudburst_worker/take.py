@@ -2,10 +2,12 @@
 
 RQ does what it is good at (the queue, the registries); its timeouts, results, callbacks, commands and
 maintenance are off, because the supervisor's clock, the outcome stream and the controller do that here.
+Of a message only the batch in it is read: whatever else may stand there names code to call, or somebody to tell.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -17,20 +19,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 
-from . import addresses, batch, leash
+from . import addresses, batch, leash, message
 from .files import FileStore
-from .queue import LEASE_REFRESH, Keys, connect
+from .queue import BLOCK, SILENCE, Keys, connect
 from .runner.frames import Line
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 _WORKER_TTL = 75
 _ROOM_LOOK = 30.0
+_JOB_LOOK = 1.0
+_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,9 @@ def main(options: Options) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     secrets = addresses.read_secrets(options.secrets)
-    connection = connect(options.queue, secrets.queue_password)
-    stop = Stop(connect(options.queue, secrets.queue_password))
-    worker = Taker.make(options, connection, secrets.worker_token, stop)
+    patient = connect(options.queue, secrets.queue_password, silence=BLOCK + SILENCE)
+    once = connect(options.queue, secrets.queue_password, patience=0.0)
+    worker = Taker.make(options, patient, once, secrets.worker_token)
     worker.work(logging_level="WARNING")
     return 0
 
@@ -105,7 +109,8 @@ class Stop:
         while True:
             client = self._blocked
             if client is not None:
-                self._connection.client_unblock(client)
+                with contextlib.suppress(RedisError, OSError):
+                    self._connection.client_unblock(client)
             time.sleep(0.05)
 
 
@@ -138,7 +143,7 @@ class SupervisorDesk:
         self._line.send({"ask": "leave"})
 
     def _ask(
-        self, message: dict[str, Any], meanwhile: Callable[[], None], every: float = LEASE_REFRESH
+        self, message: dict[str, Any], meanwhile: Callable[[], None], every: float = _JOB_LOOK
     ) -> dict[str, Any]:
         self._line.send(message)
         while not self._line.waiting() and not select.select([self._line], [], [], every)[0]:
@@ -162,29 +167,37 @@ class NoDeathPenalty(BaseDeathPenalty):
 
 
 class BatchJob(Job):
-    """An RQ job that can be a batch and nothing else: a message names code to call, and only one name is ours."""
+    """An RQ job that can be a batch and nothing else.
 
+    Only the field `data` of its record is ever read. Callbacks, webhooks, retries, repeats and limits,
+    which RQ would obey, stay what they are in a job that never had any.
+    """
+
+    home = ""  # RQ's name of the one queue
     tools: batch.Tools | None = None
 
-    @property
-    def func(self) -> Callable[..., Any]:
-        if self.func_name != batch.FUNCTION:
-            raise batch.NotABatch(f"refused to call {self.func_name!r}: only {batch.FUNCTION} is called here")
-        if self.tools is None:
-            raise batch.NotABatch("a batch is only run by a worker that took it")
-        return partial(batch.run, tools=self.tools)
+    def refresh(self) -> None:
+        self.restore({b"data": _NOTHING, b"origin": self.home.encode()})
+        self.timeout, self.failure_ttl = -1, _DAY
+        self._content: Mapping[str, Any] | None = None
+        self._refusal = ""
+        try:
+            self._content = message.read(self._fetch_data(), self.id)
+        except message.NotABatch as error:
+            self._refusal = str(error)
 
-    @property
-    def success_callback(self) -> None:
-        return None
+    def _fetch_data(self) -> bytes:
+        """The message as it lies in the queue. Its size is asked first, so that it cannot fill this process."""
+        message.check_size(self.connection.hstrlen(self.key, "data"))
+        data: Any = self.connection.hget(self.key, "data")
+        if data is None:
+            raise NoSuchJobError(f"no such message: {self.key}")
+        return bytes(data)
 
-    @property
-    def failure_callback(self) -> None:
-        return None
-
-    @property
-    def stopped_callback(self) -> None:
-        return None
+    def perform(self) -> None:
+        if self._content is None or self.tools is None:
+            raise message.NotABatch(self._refusal)
+        batch.run(self._content, self.tools)
 
     def send_webhooks(self, *_args: Any, **_options: Any) -> None:
         """A message does not tell a worker whom to call."""
@@ -192,6 +205,10 @@ class BatchJob(Job):
     def get_result_ttl(self, *_args: Any, **_options: Any) -> int:
         """Nothing is kept: outcomes are in their stream."""
         return 0
+
+
+_NOTHING = json.dumps([message.FUNCTION, None, [], {}]).encode()
+"""What RQ itself gets to see of every message."""
 
 
 class OneQueue(Queue):
@@ -225,13 +242,14 @@ class Taker(SimpleWorker):
     _at_hand: BatchJob | None = None
 
     @classmethod
-    def make(cls, options: Options, connection: redis.Redis, token: str, stop: Stop) -> Taker:
-        keys = Keys(options.study)
-        OneQueue.stop = stop
+    def make(cls, options: Options, patient: redis.Redis, once: redis.Redis, token: str) -> Taker:
+        """RQ's own housekeeping goes over `patient`, what a batch has to tell over `once`."""
+        keys, stop = Keys(options.study), Stop(once)
+        OneQueue.stop, BatchJob.home = stop, keys.queue
         worker = cls(
             [keys.queue],
             name=f"{options.node}-{options.number}-{token_hex(3)}-{os.getpid()}",
-            connection=connection,
+            connection=patient,
             default_result_ttl=0,
             worker_ttl=_WORKER_TTL,
             serializer=JSONSerializer,
@@ -240,7 +258,7 @@ class Taker(SimpleWorker):
         worker.stop = stop
         worker.desk = SupervisorDesk(socket.socket(fileno=options.desk))
         worker.tools = batch.Tools(
-            queue=connection,
+            queue=once,
             keys=keys,
             desk=worker.desk,
             files=FileStore(options.files, token),
@@ -264,10 +282,19 @@ class Taker(SimpleWorker):
             self._at_hand = job
         super().execute_job(job, queue)
 
+    @property
+    def dequeue_timeout(self) -> int:
+        return BLOCK
+
+    @property
+    def connection_timeout(self) -> int:
+        return BLOCK + int(SILENCE)
+
     def _beat(self) -> None:
         """Keeps RQ's records alive through a batch of hours."""
         if self._at_hand is not None and self.execution is not None:
-            self.maintain_heartbeats(self._at_hand, self.execution)
+            with contextlib.suppress(RedisError, OSError):  # they are for people to look at
+                self.maintain_heartbeats(self._at_hand, self.execution)
 
     # ── what is off ──────────────────────────────────────────────────────────────────────────
     @property

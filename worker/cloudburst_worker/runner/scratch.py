@@ -6,12 +6,16 @@ in the user's directory. What `setup()` left there stays; what a job leaves ther
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import sys
 from collections.abc import Callable
 from typing import Any
+
+_LEAST = 4 * 2**20
+"""Bytes; a scratch with less is full."""
 
 
 class Scratch:
@@ -83,3 +87,23 @@ def _force(_function: Callable[..., Any], path: str, _info: Any) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
+
+
+def is_full(path: str) -> bool:
+    """Whether there is no room left where `path` is."""
+    try:
+        space = os.statvfs(path)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < _LEAST or (space.f_files > 0 and space.f_favail == 0)
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that there was no room."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

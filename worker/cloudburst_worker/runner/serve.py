@@ -20,7 +20,7 @@ from typing import Any
 from . import command, entrypoint, leftovers, series, values
 from .endings import describe_exit, failed
 from .frames import Line
-from .scratch import Scratch, remove
+from .scratch import Scratch, is_full, ran_out, remove
 
 END_LIMIT = 2**20 - 64 * 1024
 """Bytes of JSON one end may have: with the output beside it, an outcome stays under 1 MiB."""
@@ -109,6 +109,11 @@ class Runner:
         return self._function(message["run"])
 
     def _explain(self, error: BaseException, started: float, seconds: float) -> dict[str, Any]:
+        """The bad end of a job. `full` is for the supervisor: the scratch is emptied before it could look."""
+        end = self._tell(error, started, seconds)
+        return {**end, "full": True} if ran_out(error) or is_full(self._scratch.path) else end
+
+    def _tell(self, error: BaseException, started: float, seconds: float) -> dict[str, Any]:
         if isinstance(error, command.CommandFailed) and error.returncode is not None and error.returncode < 0:
             return failed("crash", describe_exit(error.returncode), started, seconds)
         if isinstance(error, (values.Unstorable, entrypoint.DoesNotFit, command.CommandFailed)):
