@@ -25,9 +25,9 @@ from .sinks.table import free_name
 
 Kind = Literal["float64", "int64", "datetime64[ns]", "timedelta64[ns]", "text"]
 
-_CODES: Mapping[str, str] = {"float64": "d", "int64": "q", "datetime64[ns]": "q", "timedelta64[ns]": "q"}
+CODES: Mapping[str, str] = {"float64": "d", "int64": "q", "datetime64[ns]": "q", "timedelta64[ns]": "q"}
 _WIDTH = 8
-_NO_TIME = -(2**63)
+NO_TIME = -(2**63)
 """What numpy writes for a moment or a duration that is not one (NaT)."""
 
 
@@ -47,7 +47,7 @@ class Values:
         value = self.stored[at]
         if self.kind not in ("datetime64[ns]", "timedelta64[ns]"):
             return value
-        if value == _NO_TIME:
+        if value == NO_TIME:
             return ABSENT
         return moment(value) if self.kind == "datetime64[ns]" else value / 1e9
 
@@ -118,7 +118,7 @@ def _values(entry: Mapping[str, Any], length: int, take: Take) -> Values:
         if len(texts) != length:
             raise _not_a_series(f"{name} has {len(texts)} texts, not {length}")
         return Values(name, kind, texts)
-    numbers = array(_CODES[kind])
+    numbers = array(CODES[kind])
     numbers.frombytes(take(length * _WIDTH, name))
     if sys.byteorder == "big":
         numbers.byteswap()
