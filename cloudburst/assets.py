@@ -26,3 +26,13 @@ def schema(name: str) -> Path:
 def worker_directory() -> Path:
     """The directory that holds the package `cloudburst_worker`."""
     return _place() / "worker"
+
+
+def stack_directory() -> Path:
+    """The directory of the Swarm stack: templates, configurations, requirements."""
+    return _place() / "stack"
+
+
+def package_directory() -> Path:
+    """The directory of the package `cloudburst` itself."""
+    return _PACKAGE
