@@ -38,7 +38,7 @@ class Brake:
             return ""
         line = first_line(error) or "no message"
         self._alike[job_id] = line
-        if len({_shape(known) for known in self._alike.values()}) > 1:
+        if len({shape(known) for known in self._alike.values()}) > 1:
             self._alike = None
         elif len(self._alike) >= ALIKE:
             return f"the first {ALIKE} jobs all ended in the same error: {line} (cloudburst logs {job_id})"
@@ -55,6 +55,6 @@ class Brake:
         return f"{failed} of {jobs} jobs failed, more than max_failures: {limit} (cloudburst failures)"
 
 
-def _shape(line: str) -> str:
+def shape(line: str) -> str:
     """The line without its numbers, which differ from job to job."""
     return _NUMBER.sub("0", line)

@@ -14,15 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .alarm import Alarm
 from .brake import Brake
 from .dispatch import Dispatch, Packed, Todo
 from .ledger import Ledger, Loss
 from .nodes import Nodes
-from .queue import Queue, digest_of
-from .recovery import LEASE, Watch
+from .queue import Queue, Refusal, digest_of
+from .recovery import LEASE, PATIENCE, Watch
 from .sizing import Ahead, Pace, Rate, batch_jobs, wants_more
 from .stream import Ended, Event, Finished, Returned, lost_outcome, read_event
 from .study import Study
+from .tallies import Tallies
 from .work import Work
 
 log = logging.getLogger(__name__)
@@ -40,14 +42,17 @@ SENT_AT_ONCE = 50
 @dataclass(frozen=True)
 class Timing:
     """Seconds. `wait` for outcomes in a turn, `gather` at least between two commits, `look` at the
-    plan in a turn, `sweep` between two looks for lost batches, `nodes` between two looks at them."""
+    plan in a turn, `send` in a turn, `sweep` between two looks for lost batches, `nodes` between two
+    looks at them; `lease` and `patience` as in recovery.py."""
 
     wait: float = 0.2
     gather: float = 0.05
     look: float = 0.05
+    send: float = 0.2
     sweep: float = 3.0
     nodes: float = 0.5
     lease: float = LEASE
+    patience: float = PATIENCE
 
 
 class Computation:
@@ -57,7 +62,15 @@ class Computation:
     can, and `reconnected` is to be called when the queue answers again.
     """
 
-    def __init__(self, study: Study, work: Work, queue: Queue, ledger: Ledger, timing: Timing) -> None:
+    def __init__(
+        self,
+        study: Study,
+        work: Work,
+        queue: Queue,
+        ledger: Ledger,
+        timing: Timing,
+        tallies: Tallies | None = None,
+    ) -> None:
         start, stop = study.assignment.rows or (0, work.jobs.count)
         self.study = study
         self._jobs = work.jobs
@@ -74,7 +87,9 @@ class Computation:
         self._ahead = self._look_ahead()
         self._pace = Pace()
         self._rate = Rate()
-        self._watch = Watch(timing.lease)
+        self._watch = Watch(timing.lease, timing.patience)
+        self._alarm = Alarm()
+        self._tallies = tallies or Tallies()
         self._names = _batch_names()
         self._holders: dict[str, str] = {}
         self._read_up_to = START
@@ -82,6 +97,8 @@ class Computation:
         self._nodes = Nodes()
         self._paused: str | None = None
         self._broken = ""
+        self._heard = False  # of an outcome
+        self._disk = ""
         self._strange_entries = 0
         self._next_sweep = self._next_nodes = self._next_commit = 0.0
         self._seconds: float | None = None
@@ -100,12 +117,18 @@ class Computation:
             self._queue.forget_nodes()
             self._ledger.begin(self.study.payload)
         self._paused = self._queue.pause_reason()
-        self._adopt()
+        taken = self._adopt()
+        if not new:  # we were away, and perhaps the queue too
+            self._watch.spare(time.monotonic(), taken)
         self.drain()
 
-    def _adopt(self) -> None:
-        """The list of what waits is read first: a batch only ever moves from it to the records."""
-        found = dict.fromkeys(self._queue.waiting())
+    def _adopt(self) -> frozenset[str]:
+        """Those among the batches found that somebody has taken.
+
+        The list of what waits is read first: a batch only ever moves from it to the records.
+        """
+        waiting = self._queue.waiting()
+        found = dict.fromkeys(waiting)
         found.update(dict.fromkeys(sorted(self._queue.records() | self._queue.held())))
         messages = self._queue.messages(found)
         for batch, message in messages.items():
@@ -113,6 +136,7 @@ class Computation:
                 self._dispatch.adopt(batch, map(self._todo, message.batch["jobs"]), message.size)
         self._end([batch for batch in found if not self._dispatch.is_live(batch)])
         log.info("%d batches are under way", len(self._dispatch.batches))
+        return frozenset(self._dispatch.batches).difference(waiting)
 
     @staticmethod
     def _todo(job: Mapping[str, Any]) -> Todo:
@@ -125,7 +149,7 @@ class Computation:
 
     def reconnected(self) -> None:
         """The queue was away. What a new server does not know is told again; losses have to wait."""
-        self._watch.be_patient(time.monotonic())
+        self._watch.be_patient(time.monotonic(), self._holders)
         if self._paused is not None:
             self.pause(self._paused)
         run_id = self._queue.run_id()
@@ -158,6 +182,7 @@ class Computation:
         if now >= self._next_nodes:
             self._next_nodes = now + self._timing.nodes
             self._nodes = Nodes(tuple(self._queue.nodes()))
+            self._tallies.note_nodes(now, len(self._nodes.states))
         if now >= self._next_sweep:
             self._next_sweep = now + self._timing.sweep
             self._sweep()
@@ -177,6 +202,7 @@ class Computation:
         events = [self._checked(entry.id, read_event(entry.data)) for entry in entries]
         self._ledger.record(event.outcome for event in events if isinstance(event, Ended))
         self._next_commit = time.monotonic() + self._timing.gather
+        self._heard = True
         before = self._dispatch.tally.ended
         over = [batch for event in events if event and (batch := self._apply(event))]
         if more := self._dispatch.tally.ended - before:
@@ -213,9 +239,21 @@ class Computation:
         if not verdict.counts:
             return
         self._pace.note(outcome["seconds"] or 0.0)
+        self._tallies.note(outcome)
         if verdict.elsewhere:
             self._queue.mark_done(verdict.elsewhere, [outcome["id"]])
         self._brake_if_needed(outcome)
+
+    def absorb(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
+        """These came from another ledger and are recorded: whoever is about to run one of them skips it.
+
+        What is not under way is looked up before it is sent, in any case.
+        """
+        for outcome in outcomes:
+            if outcome["payload"] == self.study.payload:
+                verdict = self._dispatch.ended(None, outcome)
+                if verdict.elsewhere:
+                    self._queue.mark_done(verdict.elsewhere, [outcome["id"]])
 
     def _brake_if_needed(self, outcome: Mapping[str, Any]) -> None:
         if outcome["status"] == "done":
@@ -269,25 +307,39 @@ class Computation:
     def _send(self) -> None:
         """Top the queue up. What is sent counts as under way at once: if it did not arrive, the next
         sweeps find it nowhere."""
-        if self._paused is not None or self._broken:
+        if self._paused is not None or self._broken or self._disk:
             return
         slots = max(1, self._nodes.slots)
         messages = self._queue.depth()
+        self._note_waiting(messages)
+        first: list[Mapping[str, Any]] = []
         sending: list[Mapping[str, Any]] = []
-        while len(sending) < SENT_AT_ONCE and wants_more(
-            self._on_its_way(messages + len(sending)), self._pace.mean, slots
-        ):
+        until = time.monotonic() + self._timing.send
+        while len(first) + len(sending) < SENT_AT_ONCE and time.monotonic() < until:
+            hurry = self._dispatch.is_in_a_hurry
+            ahead = Ahead(messages + len(sending), self._dispatch.under_way, self._dispatch.size)
+            if not wants_more(ahead, self._pace.mean, slots, hurry=hurry):
+                break
             packed = self._fill(batch_jobs(self._pace.mean, slots, self._dispatch.remaining))
             if packed is None:
                 break
             if packed:
                 batch = next(self._names)
                 self._dispatch.sent(batch, packed)
-                sending.append(self._message(batch, packed))
-        self._queue.enqueue(sending)
+                (first if hurry else sending).append(self._message(batch, packed))
+        self._enqueue(sending, first)
 
-    def _on_its_way(self, messages: int) -> Ahead:
-        return Ahead(messages, self._dispatch.under_way, self._dispatch.size)
+    def _enqueue(self, sending: Sequence[Mapping[str, Any]], first: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._queue.enqueue(sending, first=first)
+        except Refusal:
+            for message in (*first, *sending):
+                self._dispatch.over(message["batch"], first=message in first)
+            raise
+
+    def _note_waiting(self, messages: int) -> None:
+        self._tallies.note_waiting(messages)
+        self._alarm.note(time.monotonic(), messages, self._dispatch.tally.ended, self._nodes)
 
     def _fill(self, at_most: int) -> Sequence[Packed] | None:
         """The next batch; None when there is nothing to send. The ledger has the last word on each job."""
@@ -317,6 +369,10 @@ class Computation:
     def _sweep(self) -> None:
         if self._queue.run_id() != self._run_id:
             self.reconnected()
+        self._disk = self._queue.disk_problem()
+        if self._disk:  # no holder can renew its lease, and nothing can be revoked
+            self._watch.be_patient(time.monotonic(), self._holders)
+            return
         live = self._dispatch.batches
         seen = self._queue.look(live)
         self._holders.update(seen.holders)
@@ -325,10 +381,13 @@ class Computation:
             self._queue.revoke(lost)
             doing = self._queue.doing(lost)
             self.drain()  # what they recorded before they were lost, or a moment ago
-            for batch in lost:
+            gone = [batch for batch in lost if self._dispatch.is_live(batch)]
+            for batch in gone:
                 self._lose(batch, doing[batch])
             self._queue.forget(lost)
-            log.warning("lost: %s", ", ".join(lost))
+            self._tallies.note_lost(len(gone))
+            if gone:
+                log.warning("lost: %s", ", ".join(gone))
         live = self._dispatch.batches
         self._queue.forget(self._watch.strays(self._queue.records(), live))
         self._holders = {batch: who for batch, who in self._holders.items() if self._dispatch.is_live(batch)}
@@ -336,7 +395,7 @@ class Computation:
     def _lose(self, batch: str, doing: Iterable[str]) -> None:
         """Note who was lost with which job; a job that was lost too often has failed by that."""
         now, worker, payload = time.time(), self._holders.get(batch, ""), self.study.payload
-        lost = self._dispatch.over(batch, frozenset(doing))
+        lost = self._dispatch.over(batch, frozenset(doing), first=True)
         if not lost.blamed:
             return
         losses = self._dispatch.losses
@@ -363,6 +422,25 @@ class Computation:
         self._queue.pause(reason)
         for batch in self._queue.take_back():
             self._dispatch.over(batch)
+        self._note_waiting(0)
+
+    def cancel(self, reason: str, *, now: bool) -> None:
+        """As `pause`; `now`: jobs that run are ended, and are to be done again. What is over stays over."""
+        if self._dispatch.is_over:
+            return
+        self.pause(reason)
+        if now:
+            batches = self._dispatch.batches
+            self._queue.revoke(batches)
+            self.drain()  # what ended a moment ago
+            for batch in batches:
+                self._dispatch.over(batch)
+            self._queue.forget(batches)
+
+    @property
+    def stands_still(self) -> bool:
+        """Paused or broken: it does not go on by itself."""
+        return self._state()[0] in {"pausing", "paused", "broken"}
 
     def resume(self) -> None:
         log.info("going on")
@@ -378,7 +456,7 @@ class Computation:
         running = min(self._nodes.busy, self._dispatch.under_way)
         state, reason = self._state()
         if state == "finished" and self._seconds is None:
-            self._seconds = time.time() - self.study.began
+            self._seconds = self._ended() - self.study.began
         return {
             "format": 1,
             "state": state,
@@ -399,6 +477,12 @@ class Computation:
             "problems": self._problems(),
         }
 
+    def _ended(self) -> float:
+        """Now, or for a controller that found it finished when it was started again, when that was."""
+        if self._heard:
+            return time.time()
+        return self._ledger.last_end(self.study.mark) or time.time()
+
     def _state(self) -> tuple[str, str]:
         if self._dispatch.is_over:
             return "finished", ""
@@ -411,11 +495,13 @@ class Computation:
         return ("running" if self._nodes.any_ready else "starting"), ""
 
     def _problems(self) -> list[str]:
-        if not self._strange_entries:
-            return []
-        return [
-            f"{self._strange_entries} messages of workers could not be read; the controller's log says more"
-        ]
+        problems = [self._alarm.sentence(time.monotonic()), self._disk]
+        problems += self._nodes.problems_for(self._order)
+        if self._strange_entries:
+            problems.append(
+                f"{self._strange_entries} messages of workers could not be read; the controller's log says more"
+            )
+        return [problem for problem in problems if problem]
 
 
 def read_all(queue: Queue, ledger: Ledger) -> None:

@@ -8,17 +8,19 @@ from typing import Any
 
 from ..errors import ControllerError
 from ..secret import Secret
+from .addresses import Where, address_now
 from .http import Response, Unanswered, request
 from .study import FORMAT
 
 STUDY, STATUS, PAUSE, RESUME = "/api/study", "/api/status", "/api/pause", "/api/resume"
+CANCEL, LEDGER, ROWS = "/api/cancel", "/api/ledger", "/api/rows"
 
 
 class ControllerClient:
     """Every method may raise ControllerError. `timeout` in seconds, for each request."""
 
-    def __init__(self, address: str, token: Secret, *, timeout: float = 30.0) -> None:
-        self._address = address
+    def __init__(self, where: Where, token: Secret, *, timeout: float = 30.0) -> None:
+        self._where = where
         self._token = token
         self._timeout = timeout
 
@@ -30,7 +32,7 @@ class ControllerClient:
         rows: tuple[int, int] | None = None,
         retry: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Hand over what is to be computed; the status.
+        """Hand over what is to be computed; the status. What is computed already goes on as it is.
 
         `frozen` is what `compile.normal.freeze` makes. `rows` from and up to. `retry`: failed jobs
         that get as many attempts again as they had; what else is to do is done as well.
@@ -55,9 +57,28 @@ class ControllerClient:
     def resume(self) -> dict[str, Any]:
         return self._ask("POST", RESUME)
 
+    def cancel(self, *, now: bool = False) -> dict[str, Any]:
+        """Until the study is handed over again no job is started; `now`: those that run are ended too."""
+        return self._ask("POST", CANCEL, json.dumps({"now": now}).encode())
+
+    # ── its ledger, for replica.py ───────────────────────────────────────────────────────────
+    def ledger(self) -> dict[str, Any]:
+        """`study`, `uuid`, the `last` line, and `payloads` with when each was used last."""
+        return self._ask("GET", LEDGER)
+
+    def rows(self, after: int, limit: int) -> dict[str, Any]:
+        """What was recorded after a line."""
+        return self._ask("GET", f"{ROWS}?after={after}&limit={limit}")
+
+    def put_rows(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """How many were `new`, and which lines they became."""
+        return self._ask("PUT", ROWS, json.dumps(body).encode())
+
     def _ask(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         try:
-            answer = request(self._address, method, path, token=self._token, body=body, timeout=self._timeout)
+            answer = request(
+                address_now(self._where), method, path, token=self._token, body=body, timeout=self._timeout
+            )
         except Unanswered as error:
             raise ControllerError(f"the controller: {error}") from error
         return _read(answer)

@@ -145,6 +145,7 @@ class Dispatch:
         self._fresh: deque[tuple[int, int]] = deque()  # runs of rows, from and up to
         self._fresh_count = 0
         self._next: Packed | None = None  # the first fresh row, already expanded
+        self._first: deque[Todo] = deque()  # were lost with a worker: they have waited already
         self._again: deque[Todo] = deque()
         self._open: dict[str, Todo] = {}  # under way, or waiting to go again
         self._home: dict[str, str] = {}  # id -> the live batch it is in
@@ -179,7 +180,14 @@ class Dispatch:
     @property
     def remaining(self) -> int:
         """Jobs not sent yet, as far as is known before every row was looked at."""
-        return self._fresh_count + len(self._again) + (self.rows - self._looked_at)
+        waiting = len(self._first) + len(self._again)
+        return self._fresh_count + waiting + (self.rows - self._looked_at)
+
+    @property
+    def is_in_a_hurry(self) -> bool:
+        """Whether the next batch should go before all that wait in the queue."""
+        self._clean(self._first)
+        return bool(self._first)
 
     @property
     def is_over(self) -> bool:
@@ -228,6 +236,8 @@ class Dispatch:
 
     def _note_todo(self, row: int, job_id: str, last: Last | None) -> None:
         attempt = last.attempt + 1 if last else 1
+        if job_id in self._unmet and self._open[job_id].attempt < attempt:
+            self._drop(job_id)  # a worker thought dead has recorded the attempt that is on its way there
         if job_id in self._unmet:
             self._unmet.remove(job_id)
             self._open[job_id] = replace(self._open[job_id], row=row)
@@ -242,13 +252,18 @@ class Dispatch:
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────
     def fill(self, expand: Expand, at_most: int) -> tuple[Packed, ...]:
-        """The next batch, taken out: at most so many jobs and `BATCH_BYTES`, or one larger job.
+        """The next batch, taken out: at most so many jobs and `BATCH_BYTES`, or one larger job. While
+        `is_in_a_hurry`, of those alone.
 
         What comes back in `sent` or `skip` is accounted for; nothing else may happen in between.
         """
         packed: list[Packed] = []
-        size = 0
-        while len(packed) < at_most and (found := self._peek(expand)):
+        size, hurry = 0, self.is_in_a_hurry
+        while (
+            len(packed) < at_most
+            and hurry == self.is_in_a_hurry
+            and (found := self._peek(expand)) is not None
+        ):
             if packed and (found.todo.alone or size + found.size > BATCH_BYTES):
                 break
             self._take()
@@ -275,21 +290,26 @@ class Dispatch:
         return True
 
     def _peek(self, expand: Expand) -> Packed | None:
-        while self._again:
-            todo = self._again[0]
-            if self._open.get(todo.id) == todo and todo.id not in self._home:
-                return _pack(todo, expand(todo.row))
-            self._again.popleft()  # ended while it waited
+        for waiting in (self._first, self._again):
+            self._clean(waiting)
+            if waiting:
+                return _pack(waiting[0], expand(waiting[0].row))
         if self._next is None and self._fresh:
             row = self._fresh[0][0]
             job = expand(row)
             self._next = _pack(Todo(job.id, row), job)
         return self._next
 
+    def _clean(self, waiting: deque[Todo]) -> None:
+        """Drop from the front what has ended while it waited."""
+        while waiting and (self._open.get(waiting[0].id) != waiting[0] or waiting[0].id in self._home):
+            waiting.popleft()
+
     def _take(self) -> None:
-        if self._again:
-            self._again.popleft()
-            return
+        for waiting in (self._first, self._again):
+            if waiting:
+                waiting.popleft()
+                return
         self._next = None
         row, end = self._fresh.popleft()
         if row + 1 < end:
@@ -323,8 +343,8 @@ class Dispatch:
             if self._home.get(job_id) == batch:
                 self._wait_again(job_id)
 
-    def over(self, batch: str, doing: Iterable[str] = ()) -> Lost:
-        """A batch ended, in whatever way: what has no outcome goes again.
+    def over(self, batch: str, doing: Iterable[str] = (), *, first: bool = False) -> Lost:
+        """A batch ended, in whatever way: what has no outcome goes again, and with `first` before others.
 
         The jobs of `doing` go alone and carry the blame; those blamed too often are given up, and
         are waited for until `ended` is told of it.
@@ -344,7 +364,7 @@ class Dispatch:
                 self._unmet.remove(job_id)
                 del self._open[job_id]
             elif todo not in given_up:
-                self._wait(replace(todo, alone=todo.alone or job_id in doing))
+                self._wait(replace(todo, alone=todo.alone or job_id in doing), first=first)
         return Lost(tuple(blamed), tuple(given_up))
 
     def _is_lost_too_often(self, todo: Todo) -> bool:
@@ -365,9 +385,9 @@ class Dispatch:
         if home is not None:
             self._live[home].ids.discard(job_id)
 
-    def _wait(self, todo: Todo) -> None:
+    def _wait(self, todo: Todo, *, first: bool = False) -> None:
         self._open[todo.id] = todo
-        self._again.append(todo)
+        (self._first if first else self._again).append(todo)
 
     def _wait_again(self, job_id: str) -> None:
         todo, unmet = self._open[job_id], job_id in self._unmet

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from heapq import merge as in_turn
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from ..errors import LedgerError
+from . import marks
 from .ledger_schema import VERSION, bring_up_to_date, version_of
 
 Outcome = Mapping[str, Any]
@@ -30,6 +34,10 @@ FORMAT = 1
 
 _AT_ONCE = 500
 """Ids in one question; every SQLite takes that many variables."""
+
+PAGE_LINES = 500
+PAGE_BYTES = 8_000_000
+"""What a page holds at most, or one larger line."""
 
 _COLUMNS = "o.id, o.row, o.attempt, p.digest, o.status, o.kind, o.error, o.output, o.result, o.series, o.files, o.started, o.seconds, o.worker"
 _FROM = "FROM outcomes o JOIN payloads p ON p.number = o.payload"
@@ -47,15 +55,33 @@ SELECT o.id, o.attempt, o.status, o.kind, o.line FROM outcomes o
 WHERE o.payload = ? AND o.id IN (%s) AND NOT EXISTS (
     SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)"""
 
-_FAILURES = f"""
+_FAILED = f"""
 SELECT {_COLUMNS} {_FROM} WHERE o.status = 'failed' AND p.digest = ? AND NOT EXISTS (
     SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)
-ORDER BY o.row, o.id"""  # noqa: S608
+"""  # noqa: S608
+_FAILURES = f"{_FAILED} ORDER BY o.row, o.id"
+_LATEST_FAILURES = f"{_FAILED} ORDER BY o.line DESC LIMIT ?"
+
+_DONE_AFTER = """
+SELECT o.line, o.id, o.attempt, o.row FROM outcomes o
+WHERE o.line > ? AND o.payload = ? AND o.status = 'done' AND NOT EXISTS (
+    SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)
+ORDER BY o.line LIMIT ?"""
 
 _INSERT = """
 INSERT OR IGNORE INTO outcomes
     (id, payload, attempt, row, status, kind, error, output, result, series, files, started, seconds, worker)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_INSERT_LOSS = """
+INSERT OR IGNORE INTO losses (line, id, payload, attempt, worker, at)
+SELECT seq + 1, ?, ?, ?, ?, ? FROM sqlite_sequence WHERE name = 'outcomes'"""
+
+_LOSS_COLUMNS = 6
+
+_LAST_LINE = (
+    "SELECT max((SELECT coalesce(max(line), 0) FROM outcomes), (SELECT coalesce(max(line), 0) FROM losses))"
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +115,27 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Page:
+    """The lines after `after` and up to `last`, in the order of recording; `more`: there are others."""
+
+    after: int
+    last: int
+    more: bool
+    outcomes: tuple[Outcome, ...] = ()
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job that is done, by its last attempt under one payload: where it is recorded, and for which row."""
+
+    line: int
+    id: str
+    attempt: int
+    row: int
+
+
+@dataclass(frozen=True)
 class Counts:
     """Jobs by their last attempt under one payload."""
 
@@ -105,8 +152,9 @@ class Ledger:
         self._numbers: dict[str, int] = {}
 
     @classmethod
-    def open(cls, path: Path, study: str, *, create: bool = False, spec: Path | None = None) -> Self:
-        """The ledger at `path`. With `create` for writing, made when missing; else for reading only.
+    def open(cls, path: Path, study: str | None, *, create: bool = False, spec: Path | None = None) -> Self:
+        """The ledger at `path`. With `create` for writing, made when missing; else for reading only,
+        and then `study` may be None: whosever it is.
 
         `spec` is remembered as the file it belongs to. A reader sees what is committed while the
         controller writes. Raises LedgerError when there is none, it is another study's, of a later
@@ -115,14 +163,17 @@ class Ledger:
         if not create and not path.exists():
             raise LedgerError(f"there is no ledger at {path}", "nothing was computed yet: `cloudburst apply`")
         with _translated(path):
+            if create and not path.exists():
+                _make_whole(path, study or "", spec)
             database = _connect(path, write=create)
             try:
                 _check_version(database, path)
                 if create:
                     _make_durable(database)
-                    _make(database, study, spec)
+                    _make(database, study or "", spec)
                 ledger = cls(database, path)
-                ledger._check_owner(study)
+                if study is not None:
+                    ledger._check_owner(study)
             except BaseException:
                 database.close()
                 raise
@@ -146,6 +197,11 @@ class Ledger:
             found = dict(self._database.execute("SELECT key, value FROM meta"))
         return Meta(found.get("study", ""), found.get("spec", ""), float(found.get("created", 0)))
 
+    @property
+    def uuid(self) -> str:
+        """The name of this very file, whatever it is called; empty in one of an earlier version."""
+        return next((str(line[0]) for line in self._rows("SELECT value FROM meta WHERE key = 'uuid'")), "")
+
     def _check_owner(self, study: str) -> None:
         owner = self.meta.study
         if owner != study:
@@ -166,39 +222,42 @@ class Ledger:
         An attempt that is recorded already keeps its first record.
         """
         with self._writing():
-            now = time.time()
-            lines = [_line(outcome, self._note_payload(outcome["payload"], now)) for outcome in outcomes]
-            new = self._insert(lines)
-            self._database.executemany(
-                "INSERT OR IGNORE INTO losses (id, payload, attempt, worker, at) VALUES (?, ?, ?, ?, ?)",
-                [(x.id, self._note_payload(x.payload, now), x.attempt, x.worker, x.at) for x in losses],
-            )
+            return self._record(outcomes, losses)
+
+    def _record(self, outcomes: Iterable[Outcome], losses: Iterable[Loss]) -> int:
+        now = time.time()
+        new = self._insert(
+            [_line(outcome, self._note_payload(outcome["payload"], now)) for outcome in outcomes]
+        )
+        self._insert_losses([(x, self._note_payload(x.payload, now)) for x in losses])
         return new
 
     def merge(self, other: Ledger) -> int:
         """The union of both, kept here; how many attempts were new. `other` is not changed."""
         new = 0
         with self._writing(), _translated(other._path):
-            for digest, used in other._database.execute("SELECT digest, used FROM payloads ORDER BY number"):
-                self._note_payload(digest, used)
-                self._database.execute(
-                    "UPDATE payloads SET used = max(used, ?) WHERE digest = ?", (used, digest)
-                )
+            self._note_payloads(other.payloads())
             outcomes = other._outcomes(f"SELECT {_COLUMNS} {_FROM} ORDER BY o.line")
             while some := tuple(islice(outcomes, _AT_ONCE)):
                 new += self._insert([_line(x, self._numbers[x["payload"]]) for x in some])
-            self._database.executemany(
-                "INSERT OR IGNORE INTO losses (id, payload, attempt, worker, at)"
-                " SELECT ?, number, ?, ?, ? FROM payloads WHERE digest = ?",
-                (
-                    (x.id, x.attempt, x.worker, x.at, x.payload)
-                    for x in other._losses("SELECT l.id, p.digest, l.attempt, l.worker, l.at")
-                ),
-            )
+            found = other._losses("SELECT l.id, p.digest, l.attempt, l.worker, l.at")
+            self._insert_losses([(x, self._numbers[x.payload]) for x in found])
         return new
 
     def _insert(self, lines: Sequence[tuple[Any, ...]]) -> int:
         return max(0, self._database.executemany(_INSERT, lines).rowcount) if lines else 0
+
+    def _insert_losses(self, losses: Sequence[tuple[Loss, int]]) -> None:
+        """Losses, each with the number of its payload."""
+        values = [(x.id, number, x.attempt, x.worker, x.at) for x, number in losses]
+        self._database.executemany(_INSERT_LOSS, values)
+
+    def _note_payloads(self, used: Mapping[str, float]) -> None:
+        for digest, moment in used.items():
+            self._note_payload(digest, moment)
+            self._database.execute(
+                "UPDATE payloads SET used = max(used, ?) WHERE digest = ?", (moment, digest)
+            )
 
     def _note_payload(self, digest: str, used: float, *, touch: bool = False) -> int:
         """The payload's number. Seen for the first time it gets one; `touch` makes it the newest."""
@@ -227,6 +286,42 @@ class Ledger:
                 self._numbers.clear()
                 self._database.execute("ROLLBACK")
                 raise
+
+    # ── another ledger of the same study (replica.py) ────────────────────────────────────────
+    def note_payloads(self, used: Mapping[str, float]) -> None:
+        """Payloads by digest, and when a run with each last began elsewhere."""
+        with self._writing():
+            self._note_payloads(used)
+
+    def adopt(self, page: Page, other: str) -> int:
+        """A page of the ledger `other`, and that it is known: one transaction; how many attempts were new."""
+        with self._writing():
+            before = self.last_line()
+            new = self._record(page.outcomes, page.losses)
+            marks.note_shared(self._database, other, before + 1, self.last_line())
+            marks.note_pulled(self._database, other, page.after, page.last)
+        return new
+
+    def pulled(self, other: str) -> int:
+        """Up to which line of the ledger `other` this one has everything."""
+        with _translated(self._path):
+            return marks.pulled(self._database, other)
+
+    def forget_marks(self, other: str) -> None:
+        """What was noted about `other` does not hold any more: it was set back."""
+        with self._writing():
+            marks.forget(self._database, other)
+
+    def note_handed_over(self, other: str, page: Page, theirs: tuple[int, int]) -> None:
+        """`other` has this page of ours now, as its lines after theirs[0] and up to theirs[1]."""
+        with self._writing():
+            marks.note_shared(self._database, other, page.after + 1, page.last)
+            marks.note_pulled(self._database, other, *theirs)
+
+    def unshared(self, other: str) -> list[tuple[int, int]]:
+        """Runs of lines, first and last, that the ledger `other` is not known to have."""
+        with _translated(self._path):
+            return marks.gaps(self._database, other, self.last_line())
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
     def states(self, ids: Sequence[str], payload: str) -> dict[str, State]:
@@ -260,6 +355,16 @@ class Ledger:
         """The last outcome of every job that failed under this payload, by row."""
         return self._outcomes(_FAILURES, (payload,))
 
+    def done_after(self, line: int, payload: str, at_most: int) -> list[Done]:
+        """Jobs done under exactly this payload, recorded after `line`, in that order."""
+        number = self._number(payload)
+        found = self._rows(_DONE_AFTER, (line, number, at_most)) if number is not None else ()
+        return [Done(*each) for each in found]
+
+    def latest_failures(self, payload: str, at_most: int) -> list[Outcome]:
+        """Some of these, the one recorded last first."""
+        return list(self._outcomes(_LATEST_FAILURES, (payload, at_most)))
+
     def ids_with(self, prefix: str, limit: int = 20) -> list[str]:
         """Ids that begin with these hex digits, at most `limit`."""
         found = self._rows(
@@ -287,8 +392,67 @@ class Ledger:
         return next((str(line[0]) for line in found), None)
 
     def last_line(self) -> int:
-        """The line written last; 0 for an empty ledger."""
-        return int(next(self._rows("SELECT coalesce(max(line), 0) FROM outcomes"))[0])
+        """The line written last, of an outcome or a loss; 0 for an empty ledger."""
+        return int(next(self._rows(_LAST_LINE))[0])
+
+    def last_end(self, after: int) -> float | None:
+        """When the last attempt recorded after this line ended, seconds since the epoch by its node's
+        clock; None when there is none."""
+        found = self._rows("SELECT max(started + seconds) FROM outcomes WHERE line > ?", (after,))
+        return next((float(line[0]) for line in found if line[0] is not None), None)
+
+    def payloads(self) -> dict[str, float]:
+        """Every payload that was ever run, and when a run with it last began (seconds since the epoch)."""
+        return {
+            str(digest): float(used)
+            for digest, used in self._rows("SELECT digest, used FROM payloads ORDER BY number")
+        }
+
+    def page(self, after: int, *, at_most: int = PAGE_LINES, through: int | None = None) -> Page:
+        """What was recorded after the line `after`, up to the line `through`: at most so many lines and
+        `PAGE_BYTES`, or one larger line."""
+        lines: list[tuple[Any, ...]] = []
+        size, more = 0, False
+        with self._at_one_moment():
+            for line in self._lines(after, sys.maxsize if through is None else through, at_most + 1):
+                size += sum(len(value) for value in line if isinstance(value, str))
+                more = len(lines) == at_most or (bool(lines) and size > PAGE_BYTES)
+                if more:
+                    break
+                lines.append(line)
+        last = lines[-1][0] if lines else after
+        return Page(
+            after,
+            last if more or through is None else through,
+            more,
+            tuple(_outcome(line[1:]) for line in lines if len(line) != _LOSS_COLUMNS),
+            tuple(Loss(*line[1:]) for line in lines if len(line) == _LOSS_COLUMNS),
+        )
+
+    def _lines(self, after: int, through: int, at_most: int) -> Iterator[tuple[Any, ...]]:
+        """Outcomes and losses by line."""
+        limits = (after, through, at_most)
+        outcomes = self._rows(
+            f"SELECT o.line, {_COLUMNS} {_FROM} WHERE o.line > ? AND o.line <= ? ORDER BY o.line LIMIT ?",
+            limits,
+        )
+        losses = self._rows(
+            "SELECT l.line, l.id, p.digest, l.attempt, l.worker, l.at"
+            " FROM losses l JOIN payloads p ON p.number = l.payload"
+            " WHERE l.line > ? AND l.line <= ? ORDER BY l.line LIMIT ?",
+            limits,
+        )
+        return in_turn(outcomes, losses, key=lambda line: int(line[0]))
+
+    @contextmanager
+    def _at_one_moment(self) -> Iterator[None]:
+        """All that is read inside is as of one commit."""
+        with _translated(self._path):
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
 
     def losses(self, payload: str) -> Iterator[Loss]:
         return self._losses(
@@ -342,6 +506,23 @@ def _check_version(database: sqlite3.Connection, path: Path) -> None:
             f"the ledger at {path} was written by a later CloudBurst (version {version}; this one knows {VERSION})",
             "upgrade with `pip install --upgrade cloudburst`",
         )
+
+
+def _make_whole(path: Path, study: str, spec: Path | None) -> None:
+    """A new ledger appears with all its tables: who reads it at the first moment finds a ledger."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        database = _connect(temporary, write=True)
+        try:
+            _make(database, study, spec)
+        finally:
+            database.close()
+        with suppress(FileExistsError):  # another process was first
+            os.link(temporary, path)
+    except OSError as error:
+        raise LedgerError(f"the ledger at {path} cannot be made: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _make(database: sqlite3.Connection, study: str, spec: Path | None) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 _GONE = {"broken", "leaving"}
 
+CLOCK_OFF = 20.0
+"""Seconds a node's clock may differ from the queue's; beyond that it takes no jobs until it does not."""
+
 
 @dataclass(frozen=True)
 class Nodes:
@@ -30,9 +33,27 @@ class Nodes:
 
     def broken_for(self, order: str) -> str:
         """Why no node can work on this order: what the first one says. Empty when one can, or may yet."""
-        if not self.states or any(not _is_broken(x, order) for x in self.states):
+        if not self.states or any(not _is_broken(x, order) or _is_off(x) for x in self.states):
             return ""
         return str(self.states[0].get("detail") or "every node is broken and none says why")
+
+    def problems_for(self, order: str) -> list[str]:
+        """A sentence for each node that takes no jobs, while others do or may yet."""
+        if self.broken_for(order):
+            return []
+        return [
+            f"the node {x.get('node')} takes no jobs: {_why(x)}" for x in self.states if _is_broken(x, order)
+        ]
+
+
+def _why(node: Mapping[str, Any]) -> str:
+    return str(node.get("detail") or "it is broken and does not say why").partition("\n")[0]
+
+
+def _is_off(node: Mapping[str, Any]) -> bool:
+    """A clock is set right sooner or later, and then the node goes on."""
+    clock = node.get("clock")
+    return isinstance(clock, int | float) and abs(clock) > CLOCK_OFF
 
 
 def _is_broken(node: Mapping[str, Any], order: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -37,6 +38,12 @@ LEAST = {"valkey": (7, 2), "redis": (6, 2)}
 
 DAY = 86400
 
+ANSWER_WITHIN = 15.0
+"""Seconds a command may take: on a connection whose other end is gone without a word, no answer comes."""
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""While nothing is asked, such a connection is noticed within half a minute, where the system can do that."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -57,6 +64,15 @@ class Message:
     size: int
 
 
+class Refusal(QueueError):
+    """The queue's server is there and did nothing of what it was told."""
+
+
+FULL_DISK = "the queue cannot write to its disk, and takes nothing until it can"
+FULL_DISK_HINT = "make room where the queue keeps its files; what runs goes on by itself then"
+FULL_MEMORY = "the queue's memory is full"
+
+
 def _at_the_door(method: Callable[_P, _T]) -> Callable[_P, _T]:
     """Redis' errors as sentences."""
 
@@ -70,8 +86,12 @@ def _at_the_door(method: Callable[_P, _T]) -> Callable[_P, _T]:
             ) from error
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
             raise QueueError(f"the queue does not answer: {error}") from error
+        except redis.exceptions.OutOfMemoryError as error:
+            raise Refusal(FULL_MEMORY, "raise its `maxmemory`, or wait until it is worked off") from error
         except redis.exceptions.RedisError as error:
-            raise QueueError(f"the queue refused a command: {error}") from error
+            if "MISCONF" in str(error):
+                raise Refusal(FULL_DISK, FULL_DISK_HINT) from error
+            raise Refusal(f"the queue refused a command: {error}") from error
 
     return translated
 
@@ -86,7 +106,7 @@ def connect(address: str, password: Secret, *, retries: int = 5) -> redis.Redis:
     settings: dict[str, Any] = {
         "password": password.reveal() or None,
         "retry": policy,
-        "socket_timeout": 15.0,
+        "socket_timeout": ANSWER_WITHIN,
         "socket_connect_timeout": 5.0,
         "protocol": 2,
     }
@@ -98,7 +118,14 @@ def connect(address: str, password: Secret, *, retries: int = 5) -> redis.Redis:
         raise UsageError(error.message, f"{error.hint}, or redis://host:port/0 for the queue") from None
     if isinstance(place, UnixAddress):
         return redis.Redis(unix_socket_path=place.path, **settings)
-    return redis.Redis(host=place.host, port=place.port, socket_keepalive=True, **settings)
+    options = {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
+    return redis.Redis(
+        host=place.host,
+        port=place.port,
+        socket_keepalive=True,
+        socket_keepalive_options=options,
+        **settings,
+    )
 
 
 def check_server(facts: Mapping[str, Any]) -> None:
@@ -145,6 +172,13 @@ class Queue:
         return str(self._client.info("server")["run_id"])
 
     @_at_the_door
+    def disk_problem(self) -> str:
+        """Why the server takes no commands that write; empty while it does."""
+        facts = self._client.info("persistence")
+        is_well = facts.get("aof_last_write_status", "ok") == "ok"
+        return "" if is_well else f"{FULL_DISK}: {FULL_DISK_HINT}"
+
+    @_at_the_door
     def stop_server(self) -> None:
         """End the server, its log of commands on the disk."""
         self._client.shutdown()
@@ -163,10 +197,15 @@ class Queue:
 
     # ── batches ──────────────────────────────────────────────────────────────────────────────
     @_at_the_door
-    def enqueue(self, batches: Sequence[Mapping[str, Any]]) -> None:
-        """One RQ message each, in one transaction. After an error they may have arrived or not."""
-        if batches:
-            self._rq.enqueue_many([_message(batch) for batch in batches])
+    def enqueue(
+        self, batches: Sequence[Mapping[str, Any]], *, first: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """One RQ message each, in one transaction; those of `first` before all that wait. After an error
+        they may have arrived or not, after a Refusal they have not."""
+        messages = [_message(batch, at_front=True) for batch in reversed(first)]
+        messages += [_message(batch) for batch in batches]
+        if messages:
+            self._rq.enqueue_many(messages)
 
     @_at_the_door
     def depth(self) -> int:
@@ -353,7 +392,7 @@ def digest_of(order: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(order).encode()).hexdigest()
 
 
-def _message(batch: Mapping[str, Any]) -> Any:
+def _message(batch: Mapping[str, Any], *, at_front: bool = False) -> Any:
     """RQ's clock is off: the supervisor's starts when a job does. And RQ keeps nothing of the result."""
     return rq.Queue.prepare_data(
         FUNCTION,
@@ -363,6 +402,7 @@ def _message(batch: Mapping[str, Any]) -> Any:
         failure_ttl=DAY,
         description=f"{len(batch['jobs'])} jobs",
         job_id=batch["batch"],
+        at_front=at_front,
     )
 
 

@@ -63,12 +63,13 @@ class Ahead:
     size: int
 
 
-def wants_more(ahead: Ahead, mean: float | None, slots: int) -> bool:
-    """Whether another batch should be sent now."""
+def wants_more(ahead: Ahead, mean: float | None, slots: int, *, hurry: bool = False) -> bool:
+    """Whether another batch should be sent now. One in a `hurry` goes before those that wait, which are
+    no reason to hold it back."""
     least = AHEAD_PER_SLOT * slots
     if ahead.size >= AHEAD_BYTES or ahead.messages >= max(AHEAD_MESSAGES, least):
         return False
-    if ahead.messages < least:
+    if hurry or ahead.messages < least:
         return True
     return mean is not None and ahead.jobs * mean < AHEAD_SECONDS * slots
 

@@ -52,6 +52,12 @@ class Assignment:
             "retry": list(self.retry) or None,
         }
 
+    def asks_no_more_than(self, other: Self) -> bool:
+        """Whether whoever computes `other` computes this by that: the same code, jobs and rows, and
+        nothing to be tried anew."""
+        mine, theirs = (self.normal, self.order, self.rows), (other.normal, other.order, other.rows)
+        return not self.retry and mine == theirs
+
 
 @dataclass(frozen=True)
 class Study:
@@ -72,16 +78,19 @@ class Study:
         return str(self.assignment.order["payload"])
 
     def save(self, home: Path) -> None:
-        """Replaced whole: after a crash there is the old one or the new one."""
+        """Replaced whole: after a crash there is the old one or the new one. Raises ControllerError."""
         text = json.dumps(
             {**self.assignment.to_json(), "mark": self.mark, "asked": dict(self.asked), "began": self.began}
         )
         temporary = home / f".{FILE}.new"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, home / FILE)
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, home / FILE)
+        except OSError as error:
+            raise ControllerError(f"{home / FILE} cannot be written: {error.strerror}") from error
 
     @classmethod
     def load(cls, home: Path) -> Self | None:
@@ -95,6 +104,11 @@ class Study:
                 f"{home / FILE} is damaged: {error}", "remove it and apply again"
             ) from error
         return cls(Assignment.read(body), body["mark"], body["asked"], body["began"])
+
+
+def forget(home: Path) -> None:
+    """A controller that starts there waits for its study. Raises OSError."""
+    (home / FILE).unlink(missing_ok=True)
 
 
 def _rows(value: Any) -> tuple[int, int] | None:

@@ -142,7 +142,7 @@ class World:
             self.over(batch, self.dispatch.ids_of(batch))
 
     def over(self, batch: str, doing: frozenset[str]) -> None:
-        lost = self.dispatch.over(batch, doing)
+        lost = self.dispatch.over(batch, doing, first=True)
         for todo in lost.blamed:
             self.losses[(todo.id, todo.attempt)] = self.losses.get((todo.id, todo.attempt), 0) + 1
         for todo in lost.given_up:

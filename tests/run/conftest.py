@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,12 @@ class Server:
         program = queue_server.embedded()
         assert program is not None
         (self.place / "queue.sock").unlink(missing_ok=True)
-        self.process = subprocess.Popen([program.path, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [program.path, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            restore_signals=False,  # a file too large (see `full_disk`) is then an error and no signal
+        )
         text = queue_server.configuration(
             socket=self.place / "queue.sock",
             directory=self.place,
@@ -268,6 +275,17 @@ def worker(server: Server) -> Iterator[PlayedWorker]:
     one = PlayedWorker(server.address)
     yield one
     one.redis.close()
+
+
+@contextmanager
+def full_disk(pid: int, room: int) -> Iterator[None]:
+    """Meanwhile the process cannot write beyond `room` bytes of any file, as on a disk that is full."""
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
 def is_gone(pid: int) -> bool:

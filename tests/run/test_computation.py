@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from cloudburst.errors import QueueError
 from cloudburst.run.computation import Computation, Timing
 from cloudburst.run.ledger import Ledger
 from cloudburst.run.queue import Queue
 from cloudburst.run.study import Assignment, Study
 
-from .conftest import FAILED, ORDER, PAYLOAD, PlayedWorker, Server, thaw_waves, until, wave_id
+from .conftest import (
+    FAILED,
+    ORDER,
+    PAYLOAD,
+    PlayedWorker,
+    Server,
+    full_disk,
+    outcome_of,
+    thaw_waves,
+    until,
+    wave_id,
+)
 
-FAST = Timing(wait=0.01, gather=0.0, look=0.05, sweep=0.0, nodes=0.0, lease=0.2)
+FAST = Timing(wait=0.01, gather=0.0, look=0.05, sweep=0.0, nodes=0.0, lease=0.2, patience=0.4)
 
 
 class Bench:
@@ -25,6 +40,7 @@ class Bench:
     def __init__(self, queue: Queue, ledger: Ledger) -> None:
         self.queue = queue
         self.ledger = ledger
+        self.timing = FAST
 
     def begin(
         self, *, rows: tuple[int, int] | None = None, retry: dict[str, int] | None = None, **normal: Any
@@ -39,7 +55,7 @@ class Bench:
 
     def again(self, *, new: bool = False) -> None:
         work = thaw_waves(self.study.assignment.normal)
-        self.computation = Computation(self.study, work, self.queue, self.ledger, FAST)
+        self.computation = Computation(self.study, work, self.queue, self.ledger, self.timing)
         self.computation.begin(new=new)
 
     def turn(self, times: int = 1) -> dict[str, Any]:
@@ -146,9 +162,9 @@ def test_jobs_handed_back_go_again(bench: Bench, worker: PlayedWorker) -> None:
     assert (status["done"], worker.ran) == (1, [wave_id(0)])
 
 
-def run_in(bench: Bench, worker: PlayedWorker) -> dict[str, Any]:
+def run_in(bench: Bench, worker: PlayedWorker, waves: int = 400) -> dict[str, Any]:
     """A batch of many jobs, taken by the worker."""
-    bench.begin(waves=400)
+    bench.begin(waves=waves)
     worker.report(slots=1)
     bench.turn(2)
     worker.work()
@@ -292,6 +308,13 @@ def test_a_controller_started_again_goes_on(bench: Bench, worker: PlayedWorker) 
     assert sorted(worker.ran) == [wave_id(n) for n in range(400)]
 
 
+def test_a_controller_started_again_knows_how_long_it_took(bench: Bench, worker: PlayedWorker) -> None:
+    bench.begin(waves=3)
+    compute(bench, worker, started=bench.study.began + 60.0, seconds=4.0)
+    bench.again()
+    assert bench.until("finished")["seconds"] == 64.0
+
+
 def test_another_order_ends_what_runs_for_the_old_one(bench: Bench, worker: PlayedWorker) -> None:
     batch = run_in(bench, worker)
     other = {**ORDER, "payload": "b" * 64}
@@ -324,6 +347,161 @@ def test_the_state_says_how_the_nodes_are(bench: Bench, worker: PlayedWorker) ->
     assert (status["state"], status["slots"]) == ("running", {"busy": 1, "total": 2})
 
 
+def test_a_node_with_a_wrong_clock_is_named_and_counts_no_slots(bench: Bench, worker: PlayedWorker) -> None:
+    bench.begin(waves=1)
+    worker.report(state="broken", detail="its clock is 31 s ahead of the queue's", clock=31.2)
+    status = bench.turn()
+    assert (status["state"], status["slots"]["total"]) == ("starting", 0), "it may be right again soon"
+    assert status["problems"] == ["the node node-1 takes no jobs: its clock is 31 s ahead of the queue's"]
+    worker.report(clock=0.1)
+    assert bench.turn()["problems"] == []
+
+
+def waiting(bench: Bench) -> list[list[str]]:
+    batches = bench.queue.waiting()
+    messages = bench.queue.messages(batches)
+    return [[job["id"] for job in messages[batch].batch["jobs"]] for batch in batches]
+
+
+def test_what_was_lost_goes_before_all_that_waits(bench: Bench, worker: PlayedWorker) -> None:
+    """Else a lost job of a minute would wait for two minutes of others."""
+    bench.begin(waves=20)
+    worker.report(slots=2)
+    bench.turn(2)
+    batch = worker.take()
+    assert batch
+    worker.start(batch, batch["jobs"][0])
+    bench.turn()
+    full = waiting(bench)
+    worker.redis.delete(worker.key("lease", batch["batch"]))
+    until(lambda: bench.turn() and len(waiting(bench)) > len(full))
+    assert waiting(bench) == [[batch["jobs"][0]["id"]], *full]
+
+
+def test_a_worker_that_the_queue_was_away_for_has_a_while_to_come_back(
+    bench: Bench, worker: PlayedWorker
+) -> None:
+    batch = run_in(bench, worker)
+    for job in batch["jobs"]:
+        worker.start(batch, job)
+        worker.end(batch, job)
+    worker.redis.delete(worker.key("lease", batch["batch"]))  # ran out while the queue was away
+    bench.again()
+    bench.turn(5)
+    assert not worker.redis.sismember(worker.key("revoked"), batch["batch"])
+    worker.finish(batch)
+    assert compute(bench, worker)["state"] == "finished"
+    assert sorted(worker.ran) == [wave_id(n) for n in range(400)]
+
+
+# ── rows from elsewhere, and cancelling ──────────────────────────────────────────────────────
+def test_rows_from_another_ledger_are_not_computed(bench: Bench, worker: PlayedWorker) -> None:
+    """Whether they wait in the queue, are in a worker's hands, or were not sent yet."""
+    batch = run_in(bench, worker, waves=4000)
+    in_hands, queued, later = batch["jobs"][3]["id"], waiting(bench)[0][0], wave_id(3999)
+    assert later not in {job for ids in waiting(bench) for job in ids}
+    rows = [outcome_of({"id": x, "row": 0, "attempt": 1, "job": {}}) for x in (in_hands, queued, later)]
+    bench.ledger.record(rows)
+    bench.computation.absorb(rows)
+    worker.work_off(batch)
+    status = compute(bench, worker)
+    assert (status["state"], status["done"], status["to_do"]) == ("finished", 4000, 0)
+    assert not {in_hands, queued, later} & set(worker.ran)
+    assert len(worker.ran) == 3997
+
+
+def test_cancelled_it_stands_and_running_jobs_finish(bench: Bench, worker: PlayedWorker) -> None:
+    batch = run_in(bench, worker)
+    worker.start(batch, batch["jobs"][0])
+    bench.computation.cancel("you cancelled it", now=False)
+    status = bench.turn()
+    assert (status["state"], status["reason"], bench.queue.depth()) == ("pausing", "you cancelled it", 0)
+    assert not worker.redis.sismember(worker.key("revoked"), batch["batch"])
+
+
+def test_cancelled_now_running_jobs_end_and_are_computed_another_time(
+    bench: Bench, worker: PlayedWorker
+) -> None:
+    batch = run_in(bench, worker)
+    first, second, *_ = batch["jobs"]
+    worker.start(batch, first)
+    worker.end(batch, first)
+    worker.start(batch, second)
+    bench.computation.cancel("you cancelled it", now=True)
+    status = bench.turn()
+    assert (status["state"], status["running"], status["queued"]) == ("paused", 0, 0)
+    assert worker.redis.sismember(worker.key("revoked"), batch["batch"])
+    worker.finish(batch)
+    assert list(bench.ledger.losses(PAYLOAD)) == [], "nobody is to blame"
+    bench.begin(waves=400)
+    status = compute(bench, worker)
+    assert (status["state"], status["recorded"] + status["done"]) == ("finished", 400)
+    assert worker.ran.count(first["id"]) == 1
+
+
+def test_what_is_finished_is_not_cancelled(bench: Bench, worker: PlayedWorker) -> None:
+    bench.begin(waves=3)
+    compute(bench, worker)
+    bench.computation.cancel("you cancelled it", now=True)
+    assert bench.status["state"] == "finished"
+    assert bench.queue.pause_reason() is None
+
+
+# ── the queue in trouble ─────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
+def test_the_disk_of_the_queue_is_full_for_a_while(
+    bench: Bench, worker: PlayedWorker, server: Server
+) -> None:
+    bench.begin(waves=400)
+    worker.report(slots=1)
+    bench.turn(2)
+    worker.work()
+    with disk_of(server, worker):
+        until(lambda: said(bench) and "cannot write to its disk" in said(bench)[0])
+        assert (bench.status["queued"], waiting(bench)) == (0, [])
+    status = compute(bench, worker)
+    assert (status["state"], status["done"], status["problems"]) == ("finished", 400, [])
+    assert sorted(worker.ran) == [wave_id(n) for n in range(400)]
+
+
+@pytest.mark.slow
+def test_what_the_queue_refuses_is_not_under_way(bench: Bench, worker: PlayedWorker, server: Server) -> None:
+    bench.timing = replace(FAST, sweep=3600.0)  # it is not noticed otherwise
+    bench.begin(waves=400)
+    worker.report(slots=1)
+    bench.turn(2)
+    worker.work()
+    with disk_of(server, worker):
+        for _ in range(3):
+            with pytest.raises(QueueError, match="cannot write to its disk"):
+                bench.turn()
+        assert (bench.status["done"], bench.status["queued"]) == (2, 0)
+    assert compute(bench, worker)["done"] == 400
+
+
+@contextmanager
+def disk_of(server: Server, worker: PlayedWorker) -> Iterator[None]:
+    """Full; the server notices it after the first command that writes, and the end of it within a second."""
+    assert server.process
+    with full_disk(server.process.pid, 0):
+        with pytest.raises(redis.ResponseError):
+            until(lambda: not worker.redis.set("a", "b"))
+        yield
+
+    def writes() -> bool:
+        with suppress(redis.ResponseError):
+            return bool(worker.redis.set("a", "b"))
+        return False
+
+    until(writes)
+
+
+def said(bench: Bench) -> list[str]:
+    with suppress(QueueError):
+        bench.turn()
+    return list(bench.status["problems"])
+
+
 @pytest.mark.slow
 def test_the_queue_is_killed_in_the_middle(bench: Bench, worker: PlayedWorker, server: Server) -> None:
     batch = run_in(bench, worker)
@@ -354,3 +532,26 @@ def test_the_queue_comes_back_empty(bench: Bench, worker: PlayedWorker, server: 
     assert worker.redis.get(worker.key("current"))
     status = compute(bench, worker)
     assert (status["state"], status["done"]) == ("finished", 400)
+
+
+def test_nodes_come_and_go_and_come_back_under_their_names(bench: Bench, worker: PlayedWorker) -> None:
+    bench.begin(waves=40)
+    worker.report(slots=2)
+    report_as(worker, "node-2", slots=32)
+    assert bench.turn()["slots"]["total"] == 34, "slots of any number"
+    assert len(bench.queue.waiting()) == 40
+    report_as(worker, "node-2", slots=32, state="leaving")
+    assert bench.turn()["slots"]["total"] == 2
+    worker.redis.delete(worker.key("node", "node-2"))  # its power is gone: nobody renews it
+    status = bench.turn()
+    assert ([node["node"] for node in status["nodes"]], status["problems"]) == (["node-1"], [])
+    report_as(worker, "node-2", slots=4)
+    assert bench.turn()["slots"]["total"] == 6
+    assert compute(bench, worker)["done"] == 40
+
+
+def report_as(worker: PlayedWorker, name: str, **state: Any) -> None:
+    worker.report(**state, node=name)
+    worker.redis.rename(worker.key("node", "node-1"), worker.key("node", name))
+    worker.redis.sadd(worker.key("nodes"), name)
+    worker.report()

@@ -21,9 +21,10 @@ from cloudburst.run import secrets
 from cloudburst.run.controller_client import ControllerClient
 from cloudburst.run.http import request
 from cloudburst.run.ledger import Ledger
+from cloudburst.run.study import Assignment, Study
 from cloudburst.spec import load
 
-from .conftest import ORDER, PASSWORD, PAYLOAD, PlayedWorker, Server, until, wave_id
+from .conftest import ORDER, PASSWORD, PAYLOAD, PlayedWorker, Server, full_disk, until, wave_id
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads(assets.schema("status").read_text("utf-8"))
@@ -34,10 +35,10 @@ pytestmark = pytest.mark.slow
 class Controlled:
     """A controller's process, its home, and a client of it."""
 
-    def __init__(self, server: Server, home: Path, module: str) -> None:
+    def __init__(self, server: Server, home: Path, module: str, queue: str = "") -> None:
         self.home = home
         self._module = module
-        self._queue = server.address
+        self._queue = queue or server.address
         self._address = f"unix:{server.place}/controller.sock"
         secrets.generate(home / "secrets", queue_password=PASSWORD)
         self.token = secrets.read(home / "secrets", secrets.API_TOKEN)
@@ -216,6 +217,79 @@ def test_the_queue_away_is_a_problem_and_not_the_end(
     status = compute(controlled, worker)
     assert (status["state"], status["done"], status["problems"]) == ("finished", 30, [])
     assert sorted(worker.ran) == [wave_id(n) for n in range(30)]
+
+
+def test_the_same_study_again_is_joined(start: Callable[..., Controlled], worker: PlayedWorker) -> None:
+    controlled = start()
+    controlled.client.put_study({"waves": 60}, ORDER)
+    until(lambda: worker.redis.llen(worker.rq.key))
+    batch = worker.take()
+    assert batch
+    worker.start(batch, batch["jobs"][0])
+    waiting = worker.redis.lrange(worker.rq.key, 0, -1)
+    began = controlled.status()["seconds"]
+    assert controlled.client.put_study({"waves": 60}, ORDER)["seconds"] >= began
+    assert worker.redis.lrange(worker.rq.key, 0, 0) == waiting[:1], "nothing was taken back or sent again"
+    worker.end(batch, batch["jobs"][0])
+    worker.finish(batch)
+    status = compute(controlled, worker)
+    assert (status["state"], status["done"], status["recorded"]) == ("finished", 60, 0)
+    assert controlled.client.put_study({"waves": 60}, ORDER)["done"] == 60, "finished, it stays so"
+    controlled.client.put_study({"waves": 60}, ORDER, rows=(0, 10))
+    until(lambda: controlled.status()["recorded"] == 10)
+
+
+def test_cancelled_it_goes_on_when_it_is_handed_over_again(
+    start: Callable[..., Controlled], worker: PlayedWorker
+) -> None:
+    controlled = start()
+    controlled.client.put_study({"waves": 50}, ORDER)
+    until(lambda: worker.redis.llen(worker.rq.key))
+    batch = worker.take()
+    assert batch
+    worker.start(batch, batch["jobs"][0])
+    assert controlled.client.cancel()["state"] == "pausing"
+    assert controlled.client.cancel(now=True)["state"] == "paused"
+    assert worker.redis.sismember(worker.key("revoked"), batch["batch"])
+    controlled.kill()
+    controlled.start()
+    until(lambda: controlled.status()["state"] == "paused")
+    assert controlled.status()["reason"] == "you cancelled it", "also after a restart"
+    controlled.client.put_study({"waves": 50}, ORDER)
+    assert compute(controlled, worker)["done"] == 50
+
+
+def test_the_disk_of_the_controller_is_full_for_a_while(
+    start: Callable[..., Controlled], worker: PlayedWorker
+) -> None:
+    controlled = start()
+    controlled.client.put_study({"waves": 100}, ORDER)
+    until(lambda: worker.redis.llen(worker.rq.key))
+
+    def in_trouble() -> bool:
+        worker.report()
+        worker.work(output="x" * 15_000)
+        return any("cannot be used" in problem for problem in controlled.status()["problems"])
+
+    with full_disk(controlled.process.pid, 200_000):
+        until(in_trouble)
+        assert controlled.status()["jobs"] == 100, "the counts are still there"
+    status = compute(controlled, worker, output="x" * 15_000)
+    assert (status["state"], status["done"], status["problems"]) == ("finished", 100, [])
+    assert sorted(worker.ran) == [wave_id(n) for n in range(100)]
+
+
+def test_a_name_that_nobody_knows_is_a_problem_until_somebody_does(short: Path, tmp_path: Path) -> None:
+    """As for half a minute after a swarm's manager has started anew."""
+    secrets.generate(tmp_path / "secrets", queue_password=PASSWORD)
+    Study(Assignment({"waves": 3}, ORDER, None, ()), 0, {}, 0.0).save(tmp_path)
+    controlled = Controlled(Server(short), tmp_path, "tests.run.played_controller", "tcp:queue.invalid:6379")
+    try:
+        until(lambda: controlled.status()["problems"])
+        assert "the queue does not answer" in controlled.status()["problems"][0]
+        assert controlled.status()["state"] == "starting"
+    finally:
+        assert controlled.end() == 0
 
 
 def test_a_memory_that_cannot_be_read_is_replaced_by_the_next_study(

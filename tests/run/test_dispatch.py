@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudburst.run.dispatch import Dispatch, Rules
+from cloudburst.run.dispatch import Dispatch, Rules, Todo
 from cloudburst.run.ledger import Last
 from cloudburst.run.sizing import BATCH_BYTES
 
@@ -122,3 +122,26 @@ def test_attempts(kind: str, attempt: int, base: int, again: bool) -> None:
 
 def test_no_rows_is_over_at_once() -> None:
     assert Dispatch(Rules(), 0).is_over
+
+
+def test_what_was_lost_goes_first_and_among_its_like() -> None:
+    dispatch = looked_at(6)
+    dispatch.sent("a", dispatch.fill(job, 2))
+    dispatch.sent("b", dispatch.fill(job, 2))
+    dispatch.over("a")  # taken back: no hurry
+    assert not dispatch.is_in_a_hurry
+    dispatch.over("b", {job(2).id}, first=True)
+    assert dispatch.is_in_a_hurry
+    sent = [[one.todo.row for one in dispatch.fill(job, 10)] for _ in range(3)]
+    assert sent == [[2], [3], [0, 1, 4, 5]]
+    assert not dispatch.is_in_a_hurry
+
+
+def test_an_attempt_found_in_the_queue_that_is_recorded_already_is_made_anew() -> None:
+    """Its batch was revoked, its worker recorded it all the same, and the controller started anew."""
+    dispatch = Dispatch(Rules(1), 1)
+    dispatch.adopt("b", [Todo(job(0).id, 0)], 1)
+    dispatch.look_at(0, job(0).id, Last(1, "failed", "crash", 1))
+    (again,) = dispatch.fill(job, 1)
+    assert again.todo.attempt == 2
+    assert dispatch.ids_of("b") == frozenset()

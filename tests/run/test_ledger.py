@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudburst.errors import LedgerError
+from cloudburst.run import ledger_schema
 from cloudburst.run.ledger import Counts, Ledger, Loss
 
 OLD, NEW = "a" * 64, "b" * 64
@@ -285,3 +287,95 @@ with Ledger.open(Path({str(path)!r}), "waves", create=True) as ledger:
     with opened(path) as ledger:
         assert len(ledger.states(ids(*range(last + 1)), NEW)) == last + 1
         ledger.record([outcome(10**7)])
+
+
+def version_one(path: Path) -> None:
+    """A ledger as the first version made it, with two losses."""
+    path.parent.mkdir(exist_ok=True)
+    with sqlite3.connect(path, isolation_level=None) as database:
+        database.executescript(f"{ledger_schema._VERSION_1}; PRAGMA user_version = 1;")
+        database.execute("INSERT INTO meta VALUES ('study', 'waves'), ('created', '1.0')")
+        database.execute("INSERT INTO payloads (digest, used) VALUES (?, 1.0)", (NEW,))
+        database.executemany(
+            "INSERT INTO outcomes (id, payload, attempt, row, status) VALUES (?, 1, 1, 0, 'done')",
+            [(job,) for job in ids(1, 2, 3)],
+        )
+        database.executemany(
+            "INSERT INTO losses VALUES (?, 1, 1, 'node-1/0', ?)", [(ids(1)[0], 9.0), (ids(2)[0], 7.0)]
+        )
+    database.close()
+
+
+def test_a_ledger_of_version_one_is_brought_up_to_date(path: Path) -> None:
+    version_one(path)
+    with Ledger.open(path, "waves") as ledger:
+        assert ledger.counts(NEW).done == 3
+        assert [x.at for x in ledger.losses(NEW)] == [7.0, 9.0], "it can be read as it is"
+        assert ledger.uuid == ""
+    with opened(path) as ledger:
+        uuid, page = ledger.uuid, ledger.page(0)
+        assert len(uuid) == 32
+        assert ([x["id"] for x in page.outcomes], page.last) == (ids(1, 2, 3), 5)
+        assert [x.at for x in page.losses] == [7.0, 9.0]
+        ledger.record([outcome(4)], [Loss(ids(4)[0], NEW, 1, "node-1/0", 11.0)])
+        assert (ledger.page(5).outcomes[0]["id"], ledger.page(5).last) == (ids(4)[0], 7)
+    with opened(path) as ledger:
+        assert ledger.uuid == uuid
+
+
+def test_two_who_bring_it_up_to_date_at_once(path: Path) -> None:
+    for _ in range(10):
+        version_one(path)
+        with ThreadPoolExecutor(4) as pool:
+            uuids = set(pool.map(lambda _: name_of(path), range(4)))
+        assert len(uuids) == 1
+        path.unlink()
+
+
+def name_of(path: Path) -> str:
+    with opened(path) as ledger:
+        return ledger.uuid
+
+
+def test_lines_of_outcomes_and_losses_have_one_count(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.record([outcome(1)], [Loss(ids(2)[0], NEW, 1, "node-1/0", 1.0)])
+        ledger.record([outcome(2)], [Loss(ids(2)[0], NEW, 1, "node-1/0", 1.0)])
+        assert ledger.last_line() == 3
+        page = ledger.page(1, at_most=1)
+        assert (page.outcomes, page.losses[0].at, page.last, page.more) == ((), 1.0, 2, True)
+        page = ledger.page(2, at_most=1)
+        assert ([x["row"] for x in page.outcomes], page.last, page.more) == ([2], 3, False)
+        assert ledger.page(3).last == 3
+        assert ledger.page(0, through=2).last == 2
+
+
+def test_the_latest_failures_come_first(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.record([outcome(n, "failed") for n in (3, 1, 2)])
+        ledger.record([outcome(2, "done", attempt=2)])
+        assert [x["row"] for x in ledger.latest_failures(NEW, 5)] == [1, 3]
+        assert [x["row"] for x in ledger.latest_failures(NEW, 1)] == [1]
+
+
+def test_who_reads_a_ledger_at_its_first_moment_finds_it_whole(path: Path) -> None:
+    path.parent.mkdir()
+
+    def make() -> None:
+        opened(path).close()
+
+    def read() -> str:
+        while not path.exists():
+            pass
+        with Ledger.open(path, "waves") as ledger:
+            return ledger.uuid
+
+    for _ in range(20):
+        with ThreadPoolExecutor(4) as pool:
+            readers = [pool.submit(read) for _ in range(2)]
+            makers = [pool.submit(make) for _ in range(2)]
+            assert len({reader.result() for reader in readers}) == 1
+            assert [maker.result() for maker in makers] == [None, None]
+        assert not list(path.parent.glob(".*"))
+        for file in path.parent.iterdir():
+            file.unlink()

@@ -39,6 +39,21 @@ def test_nothing_is_lost_for_a_lease_after_the_queue_was_away() -> None:
     assert watch.lost(LIVE, seen(), 19.1) == ("gone",)
 
 
+def test_who_held_a_batch_when_the_queue_went_away_has_a_while_longer() -> None:
+    watch = Watch(15.0, 45.0)
+    watch.be_patient(0.0, held=["gone"])
+    assert [watch.lost(("gone",), seen(), now) for now in (20.0, 44.9, 45.0)] == [(), (), ()]
+    assert watch.lost(("gone",), seen(), 48.0) == ("gone",)
+
+
+def test_who_came_back_after_that_is_watched_as_before() -> None:
+    watch = Watch(15.0, 45.0)
+    watch.spare(0.0, ["gone"])
+    assert watch.lost(LIVE, seen(held="gone"), 3.0) == ()
+    assert watch.lost(("gone",), seen(), 6.0) == ()
+    assert watch.lost(("gone",), seen(), 9.0) == ("gone",)
+
+
 def test_records_of_no_live_batch_are_strays_the_second_time() -> None:
     watch = Watch()
     assert watch.strays(["a", "held"], LIVE) == ()
