@@ -14,14 +14,18 @@ from pathlib import Path
 
 from commands import whole_processes
 from expansion import a_million
-from measure import Line, table
+from influxdb import ways_in
+from measure import table
+from scale import at_scale
 from throughput import net3, nothing
 
-MEASUREMENTS: dict[str, Callable[[argparse.Namespace], list[Line]]] = {
-    "commands": lambda given: whole_processes(max(15, given.rounds)),
-    "expansion": lambda given: a_million(given.rounds),
-    "nothing": lambda given: nothing(given.rounds, jobs=20_000),
-    "net3": lambda given: net3(given.rounds, given.jobs),
+MEASUREMENTS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "commands": lambda given: table(whole_processes(max(15, given.rounds))),
+    "expansion": lambda given: table(a_million(given.rounds)),
+    "nothing": lambda given: table(nothing(given.rounds, jobs=20_000)),
+    "net3": lambda given: table(net3(given.rounds, given.jobs)),
+    "influxdb": lambda given: table(ways_in(given.rounds)),
+    "scale": lambda given: at_scale(given.simulated),
 }
 
 
@@ -32,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, which take turns (default: 5)")
     parser.add_argument(
         "--jobs", type=int, default=600, help="Net3 jobs a round, a multiple of 20 (default: 600)"
+    )
+    parser.add_argument(
+        "--simulated", type=int, default=1_000_000, help="jobs of a scale simulation, at most a million"
     )
     given = parser.parse_args()
     for name in given.what:
@@ -47,7 +54,7 @@ def main() -> None:
     os.environ["PATH"] = beside_us + os.pathsep + os.environ["PATH"]  # uv
     os.environ["OMP_NUM_THREADS"] = "1"  # as the runners have it
     for name in given.what:
-        print(f"\n{table(MEASUREMENTS[name](given))}", flush=True)
+        print(f"\n{MEASUREMENTS[name](given)}", flush=True)
 
 
 if __name__ == "__main__":

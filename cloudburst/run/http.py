@@ -6,6 +6,7 @@ sentences, limits on sizes and times, connections that stay open. What they do i
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hmac
 import http.client
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 """Bytes moved at a time."""
+
+USER = "cloudburst"
+VIEWER = "view"
+"""A browser has no way to send a token but as a password: this role may come as Basic too."""
 
 LINGER = 10.0
 """Seconds a client that was refused may go on sending before it is cut off."""
@@ -137,13 +142,23 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
+class Text:
+    """A body that is neither JSON nor a file. `kind` as in Content-Type."""
+
+    content: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Reply:
-    """What a service answers: JSON, or a file with its size in bytes, or nothing."""
+    """What a service answers: JSON, or a file with its size in bytes, or a text, or nothing."""
 
     status: HTTPStatus = HTTPStatus.OK
     json: Any = None
     file: BinaryIO | None = None
     size: int = 0
+    text: Text | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -246,18 +261,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _role(self) -> str:
         kind, _, given = self.headers.get("Authorization", "").partition(" ")
+        given = given.strip()
         for role, token in self.server.service.tokens.items():
-            if kind == "Bearer" and hmac.compare_digest(given.strip().encode(), token.reveal().encode()):
+            if kind == "Bearer" and _is_same(given, token.reveal()):
+                return role
+            if kind == "Basic" and role == VIEWER and _is_same(given, basic(token)):
                 return role
         raise Refused(HTTPStatus.UNAUTHORIZED, "a valid token is needed: Authorization: Bearer TOKEN")
 
     def _send(self, reply: Reply, *, keep: bool) -> None:
-        body = b"" if reply.json is None else json.dumps(reply.json).encode()
+        body = _body(reply)
         self.send_response(reply.status)
         self.send_header("Content-Length", str(reply.size if reply.file or not body else len(body)))
-        self.send_header("Content-Type", "application/octet-stream" if reply.file else "application/json")
+        self.send_header("Content-Type", _kind(reply))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         if reply.status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", "Bearer")
+            if VIEWER in self.server.service.tokens:  # a browser asks its user then
+                self.send_header("WWW-Authenticate", f'Basic realm="{USER}", charset="UTF-8"')
         if not keep:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -286,6 +308,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def address_string(self) -> str:
         return str(self.server.address)
+
+
+def _body(reply: Reply) -> bytes:
+    if reply.text:
+        return reply.text.content.encode()
+    return b"" if reply.json is None else json.dumps(reply.json).encode()
+
+
+def _kind(reply: Reply) -> str:
+    if reply.text:
+        return reply.text.kind
+    return "application/octet-stream" if reply.file else "application/json"
+
+
+def _is_same(given: str, known: str) -> bool:
+    """In a time that does not tell how much of it was right."""
+    return hmac.compare_digest(given.encode(), known.encode())
+
+
+def basic(token: Secret) -> str:
+    """What a browser sends after `Basic ` when its user gives USER and the token."""
+    return base64.b64encode(f"{USER}:{token.reveal()}".encode()).decode()
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
