@@ -11,6 +11,7 @@ CloudBurstError            exit 1; a sentence and a way out, never a traceback
  ├─ ControllerError        the controller refused or does not answer
  ├─ LedgerError            the ledger cannot be read or is of a newer version
  └─ ProviderError          machines or local processes cannot be had
+     └─ Unreachable        the machines may be fine, but there is no way to them now; trying again may help
 """
 
 from __future__ import annotations
@@ -69,4 +70,8 @@ class LedgerError(CloudBurstError):
 
 
 class ProviderError(CloudBurstError):
+    pass
+
+
+class Unreachable(ProviderError):
     pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -27,6 +28,14 @@ class TcpAddress:
 
 
 Address = UnixAddress | TcpAddress
+
+Where = str | Callable[[], str]
+"""An address, or who is asked for it before each request: a gateway that is started again has another."""
+
+
+def address_now(where: Where) -> str:
+    """May raise what the one asked raises, http.Unanswered when there is no way there now."""
+    return where if isinstance(where, str) else where()
 
 
 def parse_address(text: str) -> Address:

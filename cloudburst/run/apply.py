@@ -1,35 +1,59 @@
 """Make it so: lock, start the cluster, hand over what is to be computed, follow, write the results.
 
 Decides nothing about rows (that is the plan's and the controller's) and prints nothing: what
-happens is told through events.
+happens is told through events. Where the cluster is, and whether it outlives the command, is the
+cluster's to know.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 from ..compile.plan import Counts
-from ..errors import LockingFailed, ProviderError
-from ..secret import Secret
-from . import run_lock, secrets
+from ..errors import ControllerError, LockingFailed, ProviderError, Unreachable
+from ..spec.ensemble import InfluxSink
+from . import replica, run_lock, secrets
+from .clusters import Cluster, Endpoints, make_cluster
 from .controller_client import ControllerClient
-from .events import Doing, OnEvent, StopSignal, Summary
+from .delivery import await_sinks, fill_sinks
+from .events import Doing, Ending, Note, OnEvent, StopSignal, Summary, Warned
 from .file_store import PAYLOAD, FileStore
-from .follow import follow
+from .follow import Status, follow
 from .ledger import Ledger
+from .objects import send_objects
 from .observe import Study, count_rows, with_lock
 from .outputs import write_outputs
 from .ownership import check_ownership, take_ownership
 from .places import prepare
-from .promised import promised_variables
-from .providers.local import LocalCluster
+from .promised import promised_sinks, promised_variables
 
 Rows = tuple[int, int] | None
 Retry = Literal["all"] | tuple[str, ...] | None
+
+AT_WORK = frozenset({"starting", "running", "pausing"})
+"""States of a controller that has something to compute."""
+
+
+ROWS_WITHIN = 60.0
+"""Seconds to bring the last rows home: their controller may just be on its way up again."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What came of the cluster. `counts` are of before it; `again` are failed jobs that were tried anew;
+    `status` is the controller's last, None when there was nothing to do; `files` is where objects of the
+    results are that this machine lacks."""
+
+    counts: Counts
+    again: tuple[str, ...]
+    status: Status | None = None
+    let_go: bool = False
+    files: FileStore | None = None
 
 
 def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: StopSignal) -> Summary:
@@ -37,23 +61,75 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
 
     `rows` restricts it to a half-open range of rows; `retry` names failed jobs to compute again.
     Raises StudyBusy, LockingFailed, QueueError, ProviderError and their kin; jobs that fail are no
-    exception but a count in the Summary. Whatever is raised, no process is left running.
+    exception but a count in the Summary. Whatever is raised, no process is left running here. A study on
+    a cluster that outlives the command goes on when `stop` says so: then the Summary says `let go`.
     """
     began = time.monotonic()
     promised_variables(study.ensemble)
+    promised_sinks(study.ensemble)
     check_ownership(study.places)
     prepare(study.places)
     with run_lock.hold(study.places.lock, study=study.ensemble.name) as lock:
         take_ownership(study.places)
         study = _locked(study, on_event, stop)
-        counts = count_rows(study, rows)
-        again = _again(study, retry)
-        status: Mapping[str, Any] = {}
-        if counts.to_do + counts.stale + len(again):
-            status = _compute(study, lock, rows, again, on_event, stop)
-        tables = write_outputs(study)
-    left = max(0, counts.failed - len(again))
-    return _summary(status, counts, left, tables, stop, time.monotonic() - began)
+        cluster = make_cluster(study, lock, on_event, stop)
+        tables: tuple[str, ...] | None = None
+        try:
+            computed = _bring_up_to_date(study, cluster, rows, retry, on_event, stop)
+            if computed.files is not None:
+                tables = write_outputs(study, tables_only=computed.let_go, files=computed.files)
+        except KeyboardInterrupt:
+            if cluster.outlives_us:
+                on_event(
+                    Note(
+                        "what stands there stays: `cloudburst apply` goes on, `cloudburst destroy` removes it"
+                    )
+                )
+            raise
+        finally:
+            cluster.stop(now=stop.level >= 2)
+        _raise_if_broken(computed.status)
+        if tables is None:
+            tables = write_outputs(study)
+        if not cluster.outlives_us:
+            fill_sinks(study, on_event, stop)
+    return _summary(computed, tables, stop, time.monotonic() - began)
+
+
+def _bring_up_to_date(
+    study: Study, cluster: Cluster, rows: Rows, retry: Retry, on_event: OnEvent, stop: StopSignal
+) -> Computed:
+    """A cluster that stands knows more than this machine: it is asked before anything is counted, and
+    kept as the study now wants it. One that does not is started only for something to do."""
+    endpoints = None
+    if _stands(study, cluster, rows, retry, on_event):
+        endpoints = cluster.start()
+        replica.pull(study, _controller(endpoints))
+    counts, again = count_rows(study, rows), _again(study, retry)
+    if not _is_work(counts, again):
+        if endpoints is not None:
+            _tell_of_sinks(study, endpoints, rows, on_event, stop)
+        return Computed(counts, again, files=_files(endpoints) if endpoints else None)
+    endpoints = endpoints or cluster.start()
+    status = _compute(study, cluster, endpoints, rows, again, on_event, stop)
+    if not cluster.outlives_us:
+        return Computed(counts, again, status)
+    return Computed(counts, again, status, bool(stop.level), _files(endpoints))
+
+
+def _stands(study: Study, cluster: Cluster, rows: Rows, retry: Retry, on_event: OnEvent) -> bool:
+    """Machines that are away are no reason to fail where nothing is left for them to do."""
+    try:
+        return cluster.stands()
+    except Unreachable as error:
+        if _is_work(count_rows(study, rows), _again(study, retry)):
+            raise
+        on_event(Warned(f"{error.message}; this is what this machine has"))
+        return False
+
+
+def _is_work(counts: Counts, again: tuple[str, ...]) -> bool:
+    return counts.to_do + counts.stale + len(again) > 0
 
 
 def _locked(study: Study, on_event: OnEvent, stop: StopSignal) -> Study:
@@ -80,36 +156,84 @@ def _again(study: Study, retry: Retry) -> tuple[str, ...]:
 
 def _compute(
     study: Study,
-    lock: run_lock.RunLock,
+    cluster: Cluster,
+    endpoints: Endpoints,
     rows: Rows,
     again: tuple[str, ...],
     on_event: OnEvent,
     stop: StopSignal,
-) -> Mapping[str, Any]:
-    """The controller's last status. The cluster is gone when this returns or raises."""
-    cluster = LocalCluster(study.ensemble, study.places, lock, on_event)
-    try:
-        endpoints = cluster.start()
-        _upload(study, FileStore(endpoints.files, _token(study, secrets.FILES_TOKEN)), on_event)
-        controller = ControllerClient(endpoints.controller, _token(study, secrets.API_TOKEN))
-        controller.put_study(study.frozen, study.order, rows=rows, retry=again or None)
-        status = follow(
-            cluster,
-            controller,
-            on_event=on_event,
-            stop=stop,
-            write_tables=lambda: write_outputs(study, tables_only=True),
-        )
-    finally:
-        cluster.stop(now=stop.level >= 2)
-    if status.get("state") == "broken":
-        sentence, _, details = str(status["reason"]).partition("\n")
-        raise ProviderError(sentence, details)
+) -> Status:
+    """The controller's last status; what it recorded until then is on this machine."""
+    controller = _controller(endpoints)
+    if cluster.outlives_us:
+        if controller.status()["state"] in AT_WORK:
+            on_event(Note("the study is being computed already; this command joins in"))
+        if replica.push(study, controller):
+            send_objects(study, _files(endpoints))
+    _upload(study, _files(endpoints), on_event)
+    if cluster.outlives_us and stop.level:
+        raise KeyboardInterrupt
+    controller.put_study(study.frozen, study.order, rows=rows, retry=again or None)
+    status = follow(
+        cluster,
+        controller,
+        on_event=on_event,
+        stop=stop,
+        write_tables=lambda: _write_so_far(study, cluster, controller),
+        outlives_us=cluster.outlives_us,
+    )
+    if cluster.outlives_us:
+        _bring_home(study, controller, patiently=not stop.level)
+        await_sinks(controller.status, on_event, stop)
     return status
 
 
-def _token(study: Study, name: str) -> Secret:
-    return secrets.read(study.places.secrets, name)
+def _tell_of_sinks(
+    study: Study, endpoints: Endpoints, rows: Rows, on_event: OnEvent, stop: StopSignal
+) -> None:
+    """A network sink that is new in the file is filled by the controller, once it knows of it."""
+    if any(isinstance(sink, InfluxSink) for sink in study.ensemble.results):
+        controller = _controller(endpoints)
+        controller.put_study(study.frozen, study.order, rows=rows)
+        await_sinks(controller.status, on_event, stop)
+
+
+def _write_so_far(study: Study, cluster: Cluster, controller: ControllerClient) -> None:
+    """Rows that cannot be had now come later."""
+    if cluster.outlives_us:
+        with contextlib.suppress(ControllerError):
+            replica.pull(study, controller)
+    write_outputs(study, tables_only=True)
+
+
+def _bring_home(study: Study, controller: ControllerClient, *, patiently: bool) -> None:
+    """The rest of the rows, and the files that a sink here shall hold. Raises ControllerError, unless the user
+    is leaving: then what is missing comes with the next command."""
+    deadline = time.monotonic() + (ROWS_WITHIN if patiently else 0.0)
+    while True:
+        try:
+            replica.pull(study, controller)
+            break
+        except ControllerError:
+            if not patiently:
+                return
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+
+
+def _controller(endpoints: Endpoints) -> ControllerClient:
+    return ControllerClient(endpoints.controller, secrets.read(endpoints.secrets, secrets.API_TOKEN))
+
+
+def _files(endpoints: Endpoints) -> FileStore:
+    return FileStore(endpoints.files, secrets.read(endpoints.secrets, secrets.FILES_TOKEN))
+
+
+def _raise_if_broken(status: Status | None) -> None:
+    if status is not None and status.get("state") == "broken":
+        sentence, _, details = str(status["reason"]).partition("\n")
+        raise ProviderError(sentence, details)
 
 
 def _upload(study: Study, store: FileStore, on_event: OnEvent) -> None:
@@ -124,28 +248,28 @@ def _upload(study: Study, store: FileStore, on_event: OnEvent) -> None:
             store.put(PAYLOAD, packed)
 
 
-def _summary(
-    status: Mapping[str, Any],
-    counts: Counts,
-    failed_before: int,
-    tables: tuple[str, ...],
-    stop: StopSignal,
-    seconds: float,
-) -> Summary:
-    state: Literal["finished", "paused", "stopped", "nothing to do"] = "nothing to do"
-    if status:
-        state = "stopped" if stop.level else ("paused" if status["state"] == "paused" else "finished")
-    done, failed = int(status.get("done", 0)), int(status.get("failed", 0))
+def _summary(computed: Computed, tables: tuple[str, ...], stop: StopSignal, seconds: float) -> Summary:
+    counts, status = computed.counts, computed.status or {}
     return Summary(
         rows=counts.rows,
         jobs=counts.jobs,
-        done=done,
-        failed=failed,
+        done=int(status.get("done", 0)),
+        failed=int(status.get("failed", 0)),
         recorded=counts.done,
-        failed_before=failed_before,
+        failed_before=max(0, counts.failed - len(computed.again)),
         to_do=int(status.get("to_do", 0)),
         seconds=seconds,
         tables=tables,
-        state=state,
+        state=_ending(computed, stop),
         reason=str(status.get("reason", "")),
     )
+
+
+def _ending(computed: Computed, stop: StopSignal) -> Ending:
+    if computed.status is None:
+        return "nothing to do"
+    if computed.let_go:
+        return "let go"
+    if stop.level:
+        return "stopped"
+    return "paused" if computed.status["state"] == "paused" else "finished"

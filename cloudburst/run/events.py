@@ -50,13 +50,17 @@ class Warned:
 Event = Doing | Progress | Note | Warned
 OnEvent = Callable[[Event], None]
 
+Ending = Literal["finished", "paused", "stopped", "let go", "nothing to do"]
+"""How an `apply` can end."""
+
 
 @dataclass(frozen=True)
 class Summary:
     """How an `apply` ended. Counts are of jobs (distinct ids), `rows` of the selected rows.
 
     `recorded` were in the ledger before; `done` and `failed` are of this run; `failed_before`
-    used up their attempts in an earlier run and were not repeated. `seconds` is wall time.
+    used up their attempts in an earlier run and were not repeated. `seconds` is wall time. `let go`:
+    the study goes on without the command.
     """
 
     rows: int
@@ -68,7 +72,7 @@ class Summary:
     to_do: int
     seconds: float
     tables: tuple[str, ...]
-    state: Literal["finished", "paused", "stopped", "nothing to do"]
+    state: Ending
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import BinaryIO, Literal
 from ..errors import CloudBurstError, FileStoreError
 from ..secret import Secret
 from . import lifeline
+from .addresses import Where, address_now
 from .http import CHUNK, Refused, Reply, Request, Response, Server, Unanswered, exchange
 from .http import request as ask
 from .secrets import FILES_TOKEN, WORKER_TOKEN, read
@@ -172,8 +173,8 @@ def _named(path: str) -> tuple[Area, str]:
 class FileStore:
     """The store as seen from elsewhere. Every method may raise FileStoreError."""
 
-    def __init__(self, address: str, token: Secret) -> None:
-        self._address = address
+    def __init__(self, where: Where, token: Secret) -> None:
+        self._where = where
         self._token = token
 
     def put(self, area: Area, content: Path | bytes) -> str:
@@ -198,7 +199,7 @@ class FileStore:
         """Write the object to the file `to`, which appears only when it is whole and right."""
         temporary = to.with_name(f".{to.name}.{uuid.uuid4().hex[:8]}")
         try:
-            with exchange(self._address, "GET", _url(area, digest), token=self._token) as answer:
+            with exchange(address_now(self._where), "GET", _url(area, digest), token=self._token) as answer:
                 if answer.status != HTTPStatus.OK:
                     said = Response(answer.status, answer.read())
                     raise FileStoreError(f"the file store did not give {digest}: {said.error}")
@@ -226,7 +227,9 @@ class FileStore:
         self, method: str, area: Area, digest: str, body: BinaryIO | None = None, size: int | None = None
     ) -> Response:
         try:
-            return ask(self._address, method, _url(area, digest), token=self._token, body=body, size=size)
+            return ask(
+                address_now(self._where), method, _url(area, digest), token=self._token, body=body, size=size
+            )
         except Unanswered as error:
             raise FileStoreError(str(error)) from error
 

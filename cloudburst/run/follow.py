@@ -16,6 +16,8 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at the controller; a change of the stop signal wakes sooner."""
 SILENCE = 60.0
 """Seconds the controller may be unreachable: it is started again when it died, and reads its ledger."""
+SILENCE_AFAR = 1800.0
+"""The same for one on other machines: networks fail, laptops sleep, and it goes on without us."""
 TABLE_EVERY = 30.0
 """Seconds between two tables while running, at least; and never more than a twentieth of the time."""
 ENDINGS = frozenset({"finished", "paused", "broken"})
@@ -41,13 +43,16 @@ def follow(
     on_event: OnEvent,
     stop: StopSignal,
     write_tables: Callable[[], object],
+    outlives_us: bool = False,
 ) -> Status:
     """The controller's last status: `finished`, `paused` or `broken`, or whatever it was at level 2.
 
+    One that `outlives_us` is not paused when the user wants to stop: it is let go of, at level 1.
     Raises ControllerError when it stays silent, and what `cluster.watch` raises.
     """
     tables = NowAndThen(write_tables)
-    heard, asked_to_pause = time.monotonic(), False
+    heard, asked_to_pause = time.monotonic(), outlives_us
+    patience, enough = (SILENCE_AFAR, 1) if outlives_us else (SILENCE, 2)
     status: Status = {}
     while True:
         cluster.watch()
@@ -57,7 +62,7 @@ def follow(
                 asked_to_pause = True
             status = controller.status()
         except ControllerError:
-            if time.monotonic() - heard > SILENCE:
+            if time.monotonic() - heard > patience:
                 raise
         else:
             heard = time.monotonic()
@@ -65,7 +70,7 @@ def follow(
             if status["state"] in ENDINGS:
                 return status
             tables.perhaps()
-        if stop.level >= 2:
+        if stop.level >= enough:
             return status
         stop.wait(LOOK_EVERY)
 

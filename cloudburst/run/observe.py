@@ -28,7 +28,7 @@ from ..compile.space import make_space
 from ..diagnostics import Diagnostic, Problem, has_errors, in_order
 from ..errors import CloudBurstError, SpecError
 from ..spec import Loaded, load
-from ..spec.ensemble import Ensemble, TableSink
+from ..spec.ensemble import Ensemble, InfluxSink
 from .events import Doing, OnEvent
 from .inputs import HashCache, ResolvedInputs, resolve_inputs
 from .places import Places, places
@@ -111,14 +111,14 @@ class Study:
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────
-def read_study(path: Path, *, need_payload: bool = True, local: bool = False) -> Study:
+def read_study(path: Path, *, need_payload: bool = True, local: bool = False, looking: bool = False) -> Study:
     """The study of the ensemble file at `path`. Without `need_payload` the code is not packed yet; with `local`
-    what the file says of machines this version cannot have is set aside.
+    the machines that the file names are set aside, with `looking` only those this version cannot have.
 
     Raises SpecError with every diagnostic there is when one is an error, CloudBurstError for a file that cannot
     be read.
     """
-    study, diagnostics = _look(path, need_payload, local=local)
+    study, diagnostics = _look(path, need_payload, local=local, looking=looking)
     if study is None or has_errors(diagnostics):
         raise SpecError(diagnostics)
     return study
@@ -130,18 +130,18 @@ def diagnose(path: Path) -> tuple[Diagnostic, ...]:
 
 
 def _look(
-    path: Path, need_payload: bool, *, local: bool = False
+    path: Path, need_payload: bool, *, local: bool = False, looking: bool = False
 ) -> tuple[Study | None, tuple[Diagnostic, ...]]:
-    loaded = load(path, local=local)
+    loaded = load(path, local=local, looking=looking)
     if loaded.ensemble is None:
         return None, loaded.diagnostics
-    looking = _Looking(loaded, loaded.ensemble, places(Path(path), loaded.ensemble.name))
-    study = looking.study()
+    look = _Looking(loaded, loaded.ensemble, places(Path(path), loaded.ensemble.name))
+    study = look.study()
     if study is not None and need_payload:
         study = replace(study, packed=study.payload)
-        looking.problems += study.payload.problems
-        looking.problems += contract.check_packed(study.ensemble, looking.base, study.payload.files)
-    diagnostics = looking.diagnostics()
+        look.problems += study.payload.problems
+        look.problems += contract.check_packed(study.ensemble, look.base, study.payload.files)
+    diagnostics = look.diagnostics()
     return (replace(study, diagnostics=diagnostics) if study else None), diagnostics
 
 
@@ -228,7 +228,7 @@ def _read(path: Path) -> str | None:
 
 def _pack(ensemble: Ensemble, place: Places, lock: str | None) -> Payload:
     base = place.spec.parent
-    written = [sink.file if isinstance(sink, TableSink) else sink.directory for sink in ensemble.results]
+    written = [sink.written for sink in ensemble.results if not isinstance(sink, InfluxSink)]
     apart = [place.spec, place.lock_file, *(base / path for path in written)]
     return pack(base / ensemble.worker.directory, lock, leave_out=apart)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets as chance
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import CloudBurstError
 from ..secret import Secret
@@ -15,28 +16,47 @@ QUEUE_PASSWORD = "queue-password"  # noqa: S105 - the name of a file
 FILES_TOKEN = "files-token"  # noqa: S105 - the name of a file
 WORKER_TOKEN = "worker-token"  # noqa: S105 - the name of a file
 API_TOKEN = "api-token"  # noqa: S105 - the name of a file
+VIEW_TOKEN = "view-token"  # noqa: S105 - the name of a file
+INFLUXDB_PASSWORD = "influxdb-password"  # noqa: S105 - the name of a file
+GRAFANA_PASSWORD = "grafana-password"  # noqa: S105 - the name of a file
 ENVIRONMENT = "environment.json"
+SINKS = "sinks.json"
+QUEUE_CONF, GATEWAY_CONF = "queue.conf", "gateway.conf"
+GENERATIONS = "generations.json"
 
-NAMES = (QUEUE_PASSWORD, FILES_TOKEN, WORKER_TOKEN, API_TOKEN)
+NAMES = (QUEUE_PASSWORD, FILES_TOKEN, WORKER_TOKEN, API_TOKEN, VIEW_TOKEN)
+
+GENERATED = (*NAMES, INFLUXDB_PASSWORD, GRAFANA_PASSWORD)
+"""Those that nobody gives: made by chance."""
 
 FOR_WORKERS = (QUEUE_PASSWORD, WORKER_TOKEN, ENVIRONMENT)
 """All that a worker node gets."""
 
 
 def generate(
-    directory: Path, *, environment: Mapping[str, str] | None = None, queue_password: Secret | None = None
+    directory: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    sinks: Mapping[str, Any] | None = None,
+    queue_password: Secret | None = None,
 ) -> None:
     """Write new credentials over whatever was there.
 
-    `environment` holds the values of `worker.env`; `queue_password` is given when somebody else
-    runs the queue's server.
+    `environment` holds the values of `worker.env`, `sinks` what promised.py says of network sinks;
+    `queue_password` is given when somebody else runs the queue's server.
     """
     _private_directory(directory)
     for name in NAMES:
         _write(directory / name, chance.token_urlsafe(32))
     if queue_password is not None:
         _write(directory / QUEUE_PASSWORD, queue_password.reveal())
-    _write(directory / ENVIRONMENT, json.dumps(dict(environment or {}), ensure_ascii=False))
+    _write(directory / ENVIRONMENT, as_json(environment or {}))
+    _write(directory / SINKS, as_json(sinks or {}))
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """The one text of a value: a secret whose text changed is a new secret."""
+    return json.dumps(dict(value), ensure_ascii=False, sort_keys=True)
 
 
 def share_with_workers(directory: Path, into: Path) -> Path:
@@ -45,6 +65,47 @@ def share_with_workers(directory: Path, into: Path) -> Path:
     for name in FOR_WORKERS:
         _write(into / name, _text(directory, name))
     return into
+
+
+# ── of a deployment that outlives the command ────────────────────────────────────────────────
+def complete(needed: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """name -> value: what is known stays as it is while a deployment stands; the rest is new."""
+    return {name: known.get(name) or chance.token_urlsafe(32) for name in needed}
+
+
+def generations(
+    values: Mapping[str, str], known: Mapping[str, str], standing: Mapping[str, str]
+) -> dict[str, str]:
+    """name -> generation: the `standing` one where the value is what is `known` of it, else a new one."""
+    return {
+        name: standing[name] if name in standing and known.get(name) == value else new_generation()
+        for name, value in values.items()
+    }
+
+
+def new_generation() -> str:
+    return chance.token_hex(4)
+
+
+def keep(directory: Path, values: Mapping[str, str], of: Mapping[str, str]) -> None:
+    """Write down what a deployment's values are, and of which generation; nothing else stays there."""
+    _private_directory(directory)
+    for leftover in directory.iterdir():
+        if leftover.name not in values:
+            leftover.unlink()
+    for name, value in values.items():
+        _write(directory / name, value)
+    _write(directory / GENERATIONS, as_json(of))
+
+
+def kept(directory: Path, standing: Mapping[str, str]) -> dict[str, str]:
+    """name -> value of those that are of the `standing` generations; of others this machine knows nothing."""
+    try:
+        of = json.loads((directory / GENERATIONS).read_text("utf-8"))
+        known = [name for name, generation in standing.items() if of.get(name) == generation]
+        return {name: (directory / name).read_text("utf-8") for name in known}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def read(directory: Path, name: str) -> Secret:

@@ -98,3 +98,32 @@ def test_tables_are_written_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(100):
         occasion.perhaps()
     assert 1 <= len(written) <= 5, "a table that takes long is written less often"
+
+
+def test_what_outlives_us_is_let_go_of_and_not_paused() -> None:
+    stop = StopSignal()
+    controller = Controller("running", stop=stop, stop_after=3)
+    status = follow(
+        Cluster(),
+        controller,
+        on_event=lambda _: None,
+        stop=stop,
+        write_tables=lambda: None,
+        outlives_us=True,
+    )
+    assert (status["state"], controller.pauses) == ("running", 0)
+
+
+def test_what_outlives_us_may_be_silent_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SILENCE", 0.0)
+    silent = [ControllerError("no way there") for _ in range(5)]
+    controller = Controller("running", *silent, "finished")
+    status = follow(
+        Cluster(),
+        controller,
+        on_event=lambda _: None,
+        stop=StopSignal(),
+        write_tables=lambda: None,
+        outlives_us=True,
+    )
+    assert status["state"] == "finished"

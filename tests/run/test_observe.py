@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cloudburst.errors import CloudBurstError, SpecError
+from cloudburst.run.destroy import plan_removal
 from cloudburst.run.events import Doing
 from cloudburst.run.ledger import Ledger
 from cloudburst.run.observe import (
@@ -288,6 +289,40 @@ def test_when_all_is_done_the_plan_has_nothing_to_do(tmp_path):
     again = read_study(tmp_path / "ensemble.yaml")
     plan = count_plan(again, outline_study(again))
     assert (plan.to_json()["actions"], plan.has_something_to_do) == ([], False)
+
+
+ON_A_SWARM = f"""{SPEC}\
+  - files: {{path: results/files}}
+  - influxdb: {{database: own, tags: [demand]}}
+cluster: {{provider: {{swarm: {{context: lab}}}}}}
+"""
+
+
+def test_a_study_of_a_swarm_is_the_same_study(tmp_path):
+    here, there = read_study(project(tmp_path / "a")), read_study(project(tmp_path / "b", ON_A_SWARM))
+    assert there.ensemble.cluster.provider == "swarm"
+    assert [job.id for job in there.jobs] == [job.id for job in here.jobs]
+    assert there.payload.digest == here.payload.digest
+
+
+def test_where_a_command_looks_and_where_it_computes(tmp_path):
+    path = project(tmp_path, ON_A_SWARM)
+    looking, local = read_study(path, looking=True), read_study(path, local=True)
+    assert (looking.ensemble.cluster.provider, local.ensemble.cluster.provider) == ("swarm", "local")
+    assert (len(looking.ensemble.results), len(local.ensemble.results)) == (3, 2)
+    assert [(d.severity, d.code) for d in local.diagnostics] == [("note", "no-server")]
+
+
+def test_what_a_sink_names_and_nothing_gives_has_its_line(tmp_path):
+    with pytest.raises(SpecError) as raised:
+        read_study(project(tmp_path, ON_A_SWARM.replace("tags: [demand]", "tags: [demnd]")))
+    assert marks(raised.value) == [(13, "unknown-name")]
+
+
+def test_a_purge_takes_what_is_written_here_and_looks_at_no_server(tmp_path):
+    study = read_study(project(tmp_path, ON_A_SWARM, **{"results/net3.csv": "row\n", "own": "mine\n"}))
+    removed = plan_removal(study.ensemble, study.places, "purge")
+    assert [one.path.name for one in removed] == ["net3.csv"]
 
 
 @pytest.mark.slow

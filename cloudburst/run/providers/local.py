@@ -21,11 +21,12 @@ from pathlib import Path
 from ... import assets
 from ...errors import ProviderError, QueueError
 from ...spec.ensemble import Ensemble
-from .. import queue_server, secrets
+from .. import queue_server, secrets, study
 from ..events import Doing, OnEvent, Warned
 from ..places import Places, cache_directory, runtime_directory
-from ..promised import promised_variables
+from ..promised import promised_sinks, promised_variables
 from ..run_lock import RunLock
+from . import Endpoints
 
 READY_WITHIN = 30.0
 """Seconds a part may take until it accepts connections (a queue reads its log of commands first)."""
@@ -104,14 +105,6 @@ class Part:
             return ""
 
 
-@dataclass(frozen=True)
-class Endpoints:
-    """Where a client finds the cluster."""
-
-    controller: str
-    files: str
-
-
 class LocalCluster:
     """The parts on this machine. `watch` starts again what died; `stop` ends them in order."""
 
@@ -122,7 +115,15 @@ class LocalCluster:
         self._on_event = on_event
         self._runtime = runtime_directory(places.root)
         self._parts: dict[str, Part] = {}
-        self.endpoints = Endpoints(self._address("controller"), self._address("files"))
+        self.endpoints = Endpoints(self._address("controller"), self._address("files"), places.secrets)
+
+    @property
+    def outlives_us(self) -> bool:
+        return False
+
+    def stands(self) -> bool:
+        """What a killed command left has ended before there is a lock for us."""
+        return False
 
     # ── starting ─────────────────────────────────────────────────────────────────────────────
     def start(self) -> Endpoints:
@@ -130,8 +131,12 @@ class LocalCluster:
         server = queue_server.find()
         password = server.password if isinstance(server, queue_server.GivenServer) else None
         secrets.generate(
-            self._places.secrets, environment=promised_variables(self._ensemble), queue_password=password
+            self._places.secrets,
+            environment=promised_variables(self._ensemble),
+            sinks=promised_sinks(self._ensemble),
+            queue_password=password,
         )
+        study.forget(self._places.root)  # what an interrupted run was told; this one says it itself
         for part in self._plan(server):
             self._parts[part.name] = part
             _turn_log(part.log)
@@ -161,7 +166,7 @@ class LocalCluster:
         return self._part("queue", (str(server.path), "-"), speaks="queue", text=configuration)
 
     def _files(self) -> Part:
-        command: tuple[str, ...] = (*PYTHON, "cloudburst.run.file_store", "--listen", self.endpoints.files)
+        command: tuple[str, ...] = (*PYTHON, "cloudburst.run.file_store", "--listen", self._address("files"))
         command += ("--root", str(self._places.files), "--secrets", str(self._places.secrets), "--lifeline")
         return self._part("files", command, speaks="files")
 
@@ -170,17 +175,18 @@ class LocalCluster:
             *PYTHON,
             "cloudburst.run.controller",
             "--listen",
-            self.endpoints.controller,
+            self._address("controller"),
             "--queue",
             queue,
         )
         command += ("--home", str(self._places.root), "--secrets", str(self._places.secrets), "--lifeline")
+        command += ("--files", self._address("files"))
         return self._part("controller", command + options, speaks="controller")
 
     def _supervisor(self, queue: str) -> Part:
         known = secrets.share_with_workers(self._places.secrets, self._places.secrets / "worker")
         command: tuple[str, ...] = (*PYTHON, "cloudburst_worker", "supervise", "--study", self._ensemble.name)
-        command += ("--node", socket.gethostname(), "--queue", queue, "--files", self.endpoints.files)
+        command += ("--node", socket.gethostname(), "--queue", queue, "--files", self._address("files"))
         command += ("--secrets", str(known), "--cache", str(cache_directory()), "--scratch", "auto")
         command += ("--slots", str(self._ensemble.cluster.slots), "--grace", str(WARM))
         command += ("--lifeline",)
