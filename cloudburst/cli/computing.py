@@ -27,11 +27,14 @@ INTERRUPTED = 130
 
 GENTLE = "no new job is started; running ones finish. Ctrl-C again stops now."
 AT_ONCE = "stopping now."
+LETTING_GO = "letting go of the swarm."
+"""On machines that go on by themselves; how it goes on there is the summary's to say."""
 
 
 def compute(screen: Screen, file: Path, study: Study, *, rows: Rows, retry: Retry) -> int:
     """The exit code."""
-    with telling(screen) as teller, stoppable(teller.say) as stop:
+    gentle = GENTLE if study.ensemble.cluster.provider == "local" else LETTING_GO
+    with telling(screen) as teller, stoppable(teller.say, gentle) as stop:
         ended = apply(study, rows=rows, retry=retry, on_event=teller.tell, stop=stop)
     failed = _failed(study, rows) if ended.failed or ended.failed_before else []
     forms = [failed_view.failure(result) for result in failed]
@@ -61,7 +64,7 @@ def _failed(study: Study, rows: Rows) -> list[Result]:
 
 def exit_code(ended: Summary, failed: bool) -> int:
     """`failed`: whether any of the rows is a failure now, of whichever run."""
-    if ended.state == "stopped":
+    if ended.state in ("stopped", "let go"):
         return INTERRUPTED
     if failed:
         return FINISHED_WITH_FAILURES
@@ -69,8 +72,10 @@ def exit_code(ended: Summary, failed: bool) -> int:
 
 
 @contextlib.contextmanager
-def stoppable(say: Callable[[str], None]) -> Iterator[StopSignal]:
+def stoppable(say: Callable[[str], None], gentle: str = GENTLE) -> Iterator[StopSignal]:
     """Ctrl-C as a wish instead of an exception: the first is gentle, the second is not, and a third is Python's own.
+
+    `gentle` is what is said to the first.
 
     A request to end (SIGTERM) or a terminal that goes away (SIGHUP) stops at once, in good order.
     A signal handler must not print; a thread beside it does.
@@ -87,7 +92,7 @@ def stoppable(say: Callable[[str], None]) -> Iterator[StopSignal]:
         while stop.level < 2:
             levels.put(stop.raise_level())
 
-    speaker = threading.Thread(target=_say_levels, args=(levels, say), daemon=True)
+    speaker = threading.Thread(target=_say_levels, args=(levels, say, gentle), daemon=True)
     speaker.start()
     with _handling({signal.SIGINT: on_interrupt, signal.SIGTERM: on_end, signal.SIGHUP: on_end}):
         try:
@@ -97,8 +102,8 @@ def stoppable(say: Callable[[str], None]) -> Iterator[StopSignal]:
             speaker.join()
 
 
-def _say_levels(levels: SimpleQueue[int], say: Callable[[str], None]) -> None:
-    sentences = {1: GENTLE, 2: AT_ONCE}
+def _say_levels(levels: SimpleQueue[int], say: Callable[[str], None], gentle: str) -> None:
+    sentences = {1: gentle, 2: AT_ONCE}
     while level := levels.get():
         say(sentences[level])
 

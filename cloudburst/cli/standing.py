@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import CloudBurstError
-from ..run import run_lock, secrets
-from ..run.controller_client import ControllerClient
+from ..errors import ControllerError, ProviderError
+from ..run import run_lock
 from ..run.observe import Study, count_rows
-from ..run.places import find_runtime_directory
+from .reach import Way
 
 FORMAT = 1
-PATIENCE = 5.0
-"""Seconds a controller has to answer; it does so in milliseconds, or is just starting or ending."""
 
 
-def standing(study: Study) -> dict[str, Any]:
-    """What `cloudburst status --json` prints; `run` is the controller's own status (schemas/status.schema.json)."""
+def standing(study: Study, way: Way) -> dict[str, Any]:
+    """What `cloudburst status --json` prints; `run` is the controller's own status (schemas/status.schema.json).
+
+    `where` is the machine a swarm is managed on, `away` why it cannot be asked; both null otherwise.
+    """
     holder = run_lock.current_holder(study.places.lock)
     return {
         "format": FORMAT,
         "study": study.ensemble.name,
         "holder": holder.sentence() if holder else None,
+        "where": way.where or None,
+        "away": way.away or None,
         "counts": dict(vars(count_rows(study))),
-        "run": _ask_controller(study) if holder else None,
+        "run": _ask(way),
     }
 
 
-def _ask_controller(study: Study) -> dict[str, Any] | None:
+def _ask(way: Way) -> dict[str, Any] | None:
     """None when it does not answer: it is only just starting, or ending."""
-    directory = find_runtime_directory(study.places.root)
-    if directory is None:
-        return None
     try:
-        token = secrets.read(study.places.secrets, secrets.API_TOKEN)
-        return ControllerClient(f"unix:{directory}/controller.sock", token, timeout=PATIENCE).status()
-    except CloudBurstError:
+        return way.controller.status() if way.controller else None
+    except (ControllerError, ProviderError):
         return None

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from ..run.ledger import Ledger
 
 
-def open_study(screen: Screen, file: Path, *, need_payload: bool = True, local: bool = True) -> Study:
+def open_study(screen: Screen, file: Path, *, need_payload: bool = True, local: bool | None = None) -> Study:
     """The study in `file`; its warnings are said on the second stream.
 
-    `local`: whatever machines the file names. Right for commands that only look; those that compute
-    take it as an option. Raises UsageError when there is no such file, SpecError when it has errors.
+    `local`: on this machine, whatever machines the file names. None is right for commands that only
+    look: they go to the machines it names, if this version can have such. Raises UsageError when
+    there is no such file, SpecError when it has errors.
     """
-    study = read_study(study_file(file), need_payload=need_payload, local=local)
+    study = read_study(study_file(file), need_payload=need_payload, local=bool(local), looking=local is None)
     _warn(screen, study.diagnostics)
     return study
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
-from ..arguments import json_option, pass_screen, study_argument, study_file
+from ...run.events import Event
+from ..arguments import json_option, local_option, pass_screen, study_argument, study_file
 from ..views.screen import Screen
 
 
@@ -16,42 +17,62 @@ from ..views.screen import Screen
 @click.option("--discard", is_flag=True, help="What is computed too: the ledger, series and returned files.")
 @click.option("--purge", is_flag=True, help="All of that, and the tables and files written from it.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@local_option
 @json_option
 @pass_screen
-def command(screen: Screen, file: Path, discard: bool, purge: bool, yes: bool) -> int:
+def command(screen: Screen, file: Path, discard: bool, purge: bool, yes: bool, local: bool) -> int:
     """Remove what can be made again: queue, logs, credentials, packed code. Keeps what is computed.
 
-    Your ensemble file, your code and the lock are never touched.
+    From a swarm what is computed is fetched first (not with --discard), and then all of the study is removed there.
+    With --local its machines are left alone. Your ensemble file, your code and the lock are never touched.
     """
     from ...errors import SpecError
-    from ...run.destroy import Depth, destroy, plan_removal
+    from ...run.destroy import Depth, destroy, plan_removal, standing_afar
     from ...run.places import places
     from ...spec import load
+    from ..study import open_study
     from ..views import removals
+    from ..views.telling import telling
 
-    loaded = load(study_file(file))
+    loaded = load(study_file(file), local=local, looking=True)
     if loaded.ensemble is None:
         raise SpecError(loaded.diagnostics)
     place = places(file, loaded.ensemble.name)
     depth: Depth = "purge" if purge else "discard" if discard else "keep"
     planned = plan_removal(loaded.ensemble, place, depth)
-    if planned and not yes:
-        for line in removals.lines(planned, "would remove"):
-            screen.note(line)
-        if not _agreed(screen):
-            screen.note("nothing was removed")
-            return 1
+    with standing_afar(loaded.ensemble, place) as afar:
+        if (planned or afar) and not yes:
+            for line in removals.lines(planned, "would remove", afar):
+                screen.note(line)
+            if not _agreed(screen):
+                screen.note("nothing was removed")
+                return 1
+        taken = None
+        if afar is not None:
+            study = open_study(screen, file) if depth == "keep" else None
+            with telling(screen) as teller:
+                taken = afar.take_down(study, _to_nobody if screen.as_json else teller.tell)
     removed = destroy(loaded.ensemble, place, depth)
     screen.document(
-        {"study": loaded.ensemble.name, "removed": [removals.to_json(removal) for removal in removed]}
+        {
+            "study": loaded.ensemble.name,
+            "removed": [removals.to_json(removal) for removal in removed],
+            "swarm": removals.afar_to_json(afar, taken) if afar and taken else None,
+        }
     )
-    for line in removals.lines(removed, "removed"):
+    for line in removals.lines(removed, "removed", afar):
         screen.say(line)
+    for kept in taken.kept if taken else ():
+        screen.say(f"left: {kept}")
     if depth == "keep" and place.ledger.exists():
         screen.say(
             "what is computed is kept: `cloudburst results` shows it, `cloudburst apply` goes on from it"
         )
     return 0
+
+
+def _to_nobody(_event: Event) -> None:
+    """With --json the answer is one document."""
 
 
 def _agreed(screen: Screen) -> bool:

@@ -19,6 +19,7 @@ from ..views.screen import Screen
 def command(screen: Screen, file: Path, as_csv: bool) -> None:
     """List the jobs that failed with today's code: which, with which parameters, and why."""
     from ..failed import failed_results
+    from ..reach import brought_home
     from ..sheets import print_sheet
     from ..study import as_option, open_study
     from ..views import failures
@@ -26,7 +27,8 @@ def command(screen: Screen, file: Path, as_csv: bool) -> None:
     if as_csv and screen.as_json:
         raise UsageError("--csv and --json are two answers to one question", "give one of them")
     study = open_study(screen, file)
-    results = failed_results(study)
+    with brought_home(study, screen):
+        results = failed_results(study)
     if as_csv:
         print_sheet(screen, results, "csv")
         return

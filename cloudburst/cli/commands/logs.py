@@ -22,11 +22,12 @@ def command(screen: Screen, job: str, file: Path) -> None:
     JOB is row:17, or the first digits (4 or more) of an id.
     """
     from ..naming import Named, find_job
+    from ..reach import brought_home
     from ..study import open_study, recorded
     from ..views import outcome
 
     study = open_study(screen, file, need_payload=False)
-    with recorded(study) as ledger:
+    with brought_home(study, screen), recorded(study) as ledger:
         named = find_job(job, study.jobs, ledger)
         attempts = ledger.attempts(named.id) if ledger else []
 

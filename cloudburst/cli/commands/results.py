@@ -26,6 +26,11 @@ def _names(_context: click.Context, _option: click.Parameter, text: str | None) 
     "--format", "form", type=click.Choice(FORMATS), help="Instead of what the suffix of --out says."
 )
 @click.option("--series", metavar="NAME", help="One series of every row as a long table, one line a point.")
+@click.option(
+    "--to",
+    type=click.Choice(("influxdb",)),
+    help="Send what the study's own influxdb sinks lack, now and from this machine.",
+)
 @click.option("--columns", callback=_names, metavar="A,B,…", help="Only these columns, in this order.")
 @json_option
 @pass_screen
@@ -35,21 +40,33 @@ def command(
     out: Path | None,
     form: str | None,
     series: str | None,
+    to: str | None,
     columns: tuple[str, ...],
 ) -> None:
     """Write the results: a line for every row of the plan, computed or not.
 
-    To the screen as CSV (JSON lines with --json), or to a file with --out.
+    To the screen as CSV (JSON lines with --json), to a file with --out, or with --to into the databases
+    that the file names.
     """
-    from ...run.outputs import about, stored
+    from ...errors import UsageError
+    from ...run.outputs import about, finder
     from ...run.results import Result, join
     from ...run.series import open_long
     from ...run.sinks.table import open_sheet
+    from ..reach import brought_home
+    from ..sending import send
     from ..sheets import deliver
     from ..study import open_study, recorded
     from ..views.words import count
 
     study = open_study(screen, file)
+    if to:
+        if out or form or series or columns:
+            raise UsageError(
+                "--to sends whole results: it goes with none of --out --format --series --columns"
+            )
+        send(study, screen)
+        return
     digest = study.payload.digest
     stale = 0
 
@@ -59,12 +76,12 @@ def command(
             stale += result.status == "stale"
             yield result
 
-    with recorded(study) as ledger:
+    with brought_home(study, screen) as way, recorded(study) as ledger:
         results = counted(
             join(study.jobs, lambda ids: ledger.outcomes(ids, digest) if ledger else {}, digest)
         )
         if series:
-            opened = open_long(results, series, lambda sha: stored(study, sha), about(study))
+            opened = open_long(results, series, finder(study, way.files), about(study))
         else:
             opened = open_sheet(results, about=about(study))
         with opened as sheet:

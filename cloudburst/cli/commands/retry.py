@@ -19,11 +19,17 @@ from ..views.screen import Screen
 def command(screen: Screen, jobs: tuple[str, ...], file: Path, local: bool) -> int:
     """Compute failed jobs again: those named, or all of them; and what is still to do.
 
+    Where the study runs on a swarm, they are computed there.
     JOB is row:17, or the first digits (4 or more) of an id.
     """
     from ..computing import compute
     from ..failed import named_failures
+    from ..reach import brought_home
     from ..study import open_study
 
     study = open_study(screen, file, local=local)
-    return compute(screen, file, study, rows=None, retry=named_failures(study, jobs) if jobs else "all")
+    if not jobs:
+        return compute(screen, file, study, rows=None, retry="all")
+    with brought_home(study, screen):
+        named = named_failures(study, jobs)
+    return compute(screen, file, study, rows=None, retry=named)

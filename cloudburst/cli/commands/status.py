@@ -15,12 +15,18 @@ from ..views.screen import Screen
 @json_option
 @pass_screen
 def command(screen: Screen, file: Path) -> None:
-    """Say how far the study is: what runs now, and what is recorded. Touches nothing."""
+    """Say how far the study is: what runs now, and what is recorded.
+
+    Of a study on a swarm what was computed there is recorded here first; else nothing is touched.
+    """
+    from ..reach import brought_home
     from ..standing import standing
     from ..study import open_study
     from ..views import status
 
-    document = standing(open_study(screen, file))
+    study = open_study(screen, file)
+    with brought_home(study, screen) as way:
+        document = standing(study, way)
     screen.document(document)
-    for line in status.lines(document, screen.paint):
+    for line in status.lines(document, width=screen.width, paint=screen.paint):
         screen.say(line)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...run.destroy import Removal
-from .words import bytes_in_words
+from ...run.destroy import Afar, Removal
+from .words import bytes_in_words, count
+
+if TYPE_CHECKING:
+    from ...run.dismantle import Dismantled
 
 
 def to_json(removal: Removal) -> dict[str, Any]:
@@ -20,10 +23,17 @@ def to_json(removal: Removal) -> dict[str, Any]:
     }
 
 
-def lines(removals: Sequence[Removal], verb: str) -> Iterator[str]:
-    """`verb` is `removed` or `would remove`."""
-    if not removals:
+def afar_to_json(afar: Afar, taken: Dismantled) -> dict[str, Any]:
+    return {"where": afar.where, "removed": dict(taken.removed.by_kind()), "left": list(taken.kept)}
+
+
+def lines(removals: Sequence[Removal], verb: str, afar: Afar | None = None) -> Iterator[str]:
+    """`verb` is `removed` or `would remove`; `afar` is what was on a swarm."""
+    if not removals and afar is None:
         yield "there is nothing to remove"
+    if afar is not None:
+        kinds = (count(len(names), kind) for kind, names in afar.remains.by_kind())
+        yield f"{verb} from {afar.where}: {', '.join(kinds)}"
     for removal in removals:
         yield f"{verb} {_from_here(removal.path)} ({removal.what}, {bytes_in_words(removal.size)})"
 

@@ -37,6 +37,11 @@ class Screen:
         """In columns: the terminal's, COLUMNS when that is set, else 80."""
         return max(NARROWEST, shutil.get_terminal_size((80, 24)).columns)
 
+    @cached_property
+    def height(self) -> int:
+        """In lines: the terminal's, LINES when that is set, else 24."""
+        return shutil.get_terminal_size((80, 24)).lines
+
     @property
     def live(self) -> bool:
         """Whether a progress bar can be drawn (on the second stream, so that the first stays clean)."""

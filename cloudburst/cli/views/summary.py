@@ -49,6 +49,8 @@ def _ending(summary: Mapping[str, Any], paint: Paint) -> list[str]:
     counts = (
         f"{summary['done']:,} done, {summary['failed']:,} failed, {summary['to_do']:,} to do, {took}.{before}"
     )
+    if state == "let go":
+        return [paint.yellow("The study goes on without this command."), counts]
     if state == "paused":
         return [paint.red(f"Paused: {summary['reason']}"), counts]
     return [paint.yellow(f"Stopped: {counts}")]
@@ -69,6 +71,8 @@ def _next(summary: Mapping[str, Any], failed: Sequence[Mapping[str, Any]], file:
     option = f" -f{file}" if file else ""
     if summary["state"] in ("stopped", "paused"):
         steps.append(f"`cloudburst apply{file}` goes on")
+    if summary["state"] == "let go":
+        steps += [f"`cloudburst watch{file}` comes back", f"`cloudburst cancel{file}` stops it"]
     if failed:
         steps.append(f"`cloudburst logs {failed[0]['id'][: failures.ID_DIGITS]}{option}` shows one")
         steps.append(f"`cloudburst retry{option}` computes them again")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...run.events import Doing, Event, Progress, Warned
 from ...run.results import first_line
+from ...run.words import duration, rate
 from .screen import Screen
-from .words import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -202,11 +202,3 @@ def _with_pace(first: str, status: Mapping[str, Any]) -> str:
     if status["seconds_left"] is not None and status["to_do"]:
         parts.append(f"{duration(status['seconds_left'])} left")
     return ", ".join(parts)
-
-
-def rate(per_second: float) -> str:
-    """Jobs over time, in the unit that gives a number one can think of."""
-    units = (("a second", 1), ("a minute", 60), ("an hour", 3600))
-    unit, seconds = next((u for u in units if per_second * u[1] >= 1), units[-1])
-    number = per_second * seconds
-    return f"{number:,.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ...run.words import count, duration
+
+__all__ = ["bytes_in_words", "count", "duration", "exact", "short"]
+
 
 def short(value: object) -> str:
     """A value as a cell: numbers as short as reads back within six digits, texts bare, the rest as JSON."""
@@ -21,27 +25,6 @@ def short(value: object) -> str:
 def exact(value: object) -> str:
     """A value as it is: texts bare, everything else as JSON, floats to the last bit."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 row`, `1,380 rows`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """`25 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.2g} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def bytes_in_words(size: int) -> str:
