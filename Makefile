@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix faults bench wheel clean
+.PHONY: help demo test check fix faults lab lab-clean bench requirements wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,8 +38,24 @@ fix: $(BIN)/.ready ## format, and mend what the linter can
 faults: $(BIN)/.ready ## kill every part at every moment; writes docs/faults.md
 	$(BIN)/pytest -v tests/faults --faults-table docs/faults.md
 
+lab: $(BIN)/.ready ## a Docker Swarm of four hosts on this machine, to play in (docs/lab.md)
+	$(BIN)/python -m tests.lab start
+
+lab-clean: $(BIN)/.ready ## remove what a killed lab left
+	$(BIN)/python -m tests.lab clean
+
 bench: $(BIN)/.ready ## what is measured, beside the peers it is measured against
 	$(BIN)/python bench/run.py
+
+REQUIREMENTS := $(patsubst %.in,%.txt,$(wildcard stack/requirements/*.in))
+
+requirements: $(BIN)/.ready ## lock anew what the programs of the stack need, with hashes
+	rm -f $(REQUIREMENTS)
+	$(MAKE) --no-print-directory $(REQUIREMENTS)
+
+stack/requirements/%.txt: stack/requirements/%.in
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --custom-compile-command 'make requirements' --output-file $@ $<
 
 wheel: $(BIN)/.ready ## the wheel, in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -18,6 +18,7 @@ from cloudburst.spec.ensemble import (
     Ensemble,
     Exclude,
     Fixed,
+    InfluxSink,
     Input,
     Integers,
     Listed,
@@ -27,6 +28,7 @@ from cloudburst.spec.ensemble import (
     Replicates,
     Retries,
     Sample,
+    Sink,
     Source,
     Stepped,
     Table,
@@ -48,6 +50,7 @@ __all__ = [
     "block",
     "cases",
     "ensemble",
+    "influx",
     "replicates",
     "sample",
     "table",
@@ -115,8 +118,16 @@ def ensemble(
     command: tuple[str, ...] | None = None,
     seed: int = 7,
     inputs: Iterable[str] = (),
+    results: Iterable[Sink] = (),
 ) -> Ensemble:
     entrypoint = None if command else "net3:work"
     worker = Worker("net3", entrypoint, command, None, None, Retries(), Needs(), "process", ())
     named = tuple(Input(name, f"data/{name}", ("inputs", name)) for name in inputs)
-    return Ensemble("study", seed, worker, named, blocks, job, Cluster(), ())
+    return Ensemble("study", seed, worker, named, blocks, job, Cluster(), tuple(results))
+
+
+def influx(tags: Iterable[str] | None = None, start: str | None = None) -> InfluxSink:
+    """The first sink of a study, on a server of its own."""
+    url = "http://localhost:8086"
+    named = None if tags is None else tuple(tags)
+    return InfluxSink("cloudburst", ("results", 0), url, tags=named, start=start)

@@ -26,6 +26,7 @@ from cloudburst.spec.ensemble import (
     Ensemble,
     FilesSink,
     Fixed,
+    InfluxSink,
     Listed,
     Needs,
     Replicates,
@@ -300,6 +301,20 @@ def test_the_whole_form():
         {"kind": "files", "path": "results/files"},
     ]
     assert [warning["code"] for warning in form["warnings"]] == ["unused-parameter"]
+
+
+def test_a_server_is_fed_and_no_credential_is_shown():
+    own = InfluxSink("mine", ("results", 1))
+    other = InfluxSink("theirs", ("results", 2), "http://h:8086", "writer", "INFLUX_PASSWORD")
+    plan = planned(replace(NET3, results=(own, other)))
+    assert check_form(plan)["results"] == [
+        {"kind": "influxdb", "database": "mine", "url": None},
+        {"kind": "influxdb", "database": "theirs", "url": "http://h:8086"},
+    ]
+    assert [action[1:] for action in told(plan) if action[1] == "feed"] == [
+        ("feed", "influxdb mine", "points, at the swarm's own server"),
+        ("feed", "influxdb theirs", "points, at http://h:8086"),
+    ]
 
 
 def test_without_a_payload_the_form_says_so():

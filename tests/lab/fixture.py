@@ -1,0 +1,107 @@
+"""The lab in pytest: one for the session, in one process, on whichever machine can have one.
+
+A test that asks for `lab` needs nothing else: it is marked `lab` and `slow`, and runs in the one
+worker process that holds the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from . import stock
+from .missing import missing
+from .swarm import Lab
+
+REQUIRED = "CLOUDBURST_REQUIRE_LAB"
+ATTACH = "CLOUDBURST_LAB_ATTACH"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A swarm of four hosts, started for this session.
+
+    CLOUDBURST_LAB_ATTACH=DIRECTORY takes one that `make lab` started instead, and leaves it standing.
+    """
+    if chosen := os.environ.get(ATTACH):
+        yield Lab.attach(Path(chosen).resolve())
+        return
+    _require()
+    with _only_here():
+        started = Lab.start()
+        yield started
+        started.stop()
+
+
+@pytest.fixture
+def fragile(lab: Lab) -> Iterator[Lab]:
+    """The lab for a test that breaks something: every fault is taken back after it."""
+    yield lab
+    lab.mend()
+
+
+def _require() -> None:
+    """Skips where the machine lacks something; fails where it is said that it must not."""
+    lacking = missing()
+    if not lacking:
+        return
+    reason = "; ".join(lacking)
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{REQUIRED}=1, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def _only_here() -> Iterator[None]:
+    """Fails in the second process of one session that wants a lab: the tests were spread over several."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if session is None:
+        yield
+        return
+    stock.runs().mkdir(parents=True, exist_ok=True)
+    place = stock.runs() / f"session-{session}.lock"
+    with place.open("w") as file:
+        if not _locked(file):
+            pytest.fail(
+                "another process of this session holds the lab: -n takes --dist loadgroup", pytrace=False
+            )
+        yield
+        place.unlink()
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that use the lab, before anything selects by mark or by group."""
+    for item in items:
+        if _uses_lab(item):
+            item.add_marker("lab")
+            item.add_marker("slow")
+            item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(_timeout(item), append=False)
+
+
+def _uses_lab(item: pytest.Item) -> bool:
+    """Does a test ask for this fixture, and not for another of that name?"""
+    definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(one.func.__module__ == __name__ for one in definitions.get("lab", ()))
+
+
+def _timeout(item: pytest.Item) -> pytest.MarkDecorator:
+    """The test's time, or the usual one, for the test alone: the first one also waits for the lab."""
+    own = item.get_closest_marker("timeout")
+    seconds = own.args[0] if own and own.args else float(item.config.getini("timeout") or 0)
+    return pytest.mark.timeout(seconds, func_only=True)
