@@ -332,13 +332,19 @@ def queue_secret(password: Secret) -> str:
 def gateway_secret(tokens: Mapping[str, Secret]) -> str:
     """`gateway.conf`: from a request's credential to its role, and what services behind are told.
 
-    `tokens`: those of ROLES, and `influxdb-password` where there is an InfluxDB. nginx does not compare
+    `tokens`: those of ROLES, and `influxdb-password` and `grafana-password` where there are those. nginx does not compare
     in constant time; a token is 256 bits of chance, of which no time that can be measured tells enough.
     """
     view = _token(tokens["view-token"])
     known = [(f"Bearer {_token(tokens[name])}", role) for name, role in ROLES.items()]
     known.append((_basic(view), "viewer"))
-    told = {"$controller_authorization": {"default": "$http_authorization", "viewer": f"Bearer {view}"}}
+    told = {
+        "$controller_authorization": {"default": "$http_authorization", "viewer": f"Bearer {view}"},
+        "$dashboard_authorization": {"client": _basic(view), "viewer": _basic(view)},
+    }
+    if "grafana-password" in tokens:
+        login = _basic(_token(tokens["grafana-password"]))
+        told["$grafana_authorization"] = {"client": login, "viewer": login}
     if "influxdb-password" in tokens:
         own = _basic(_token(tokens["influxdb-password"]))
         known.append((own, "influxdb"))
