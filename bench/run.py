@@ -17,6 +17,7 @@ from expansion import a_million
 from influxdb import ways_in
 from measure import table
 from scale import at_scale
+from swarm import lacking, on_a_swarm
 from throughput import net3, nothing
 
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -26,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "net3": lambda given: table(net3(given.rounds, given.jobs)),
     "influxdb": lambda given: table(ways_in(given.rounds)),
     "scale": lambda given: at_scale(given.simulated),
+    "swarm": lambda given: lacking() or table(on_a_swarm(given.rounds)),
 }
 
 
