@@ -30,7 +30,14 @@ pytestmark = pytest.mark.slow
 
 TOKENS = {
     name: Secret(f"{name}-Aa_0-{'x' * 24}")
-    for name in ("files-token", "worker-token", "api-token", "view-token", "influxdb-password", "grafana-password")
+    for name in (
+        "files-token",
+        "worker-token",
+        "api-token",
+        "view-token",
+        "influxdb-password",
+        "grafana-password",
+    )
 }
 DIGEST = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 LARGEST = 60_000_000
