@@ -35,8 +35,8 @@ fix: $(BIN)/.ready ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: $(BIN)/.ready ## kill every part at every moment; writes docs/faults.md
-	$(BIN)/pytest -v tests/faults --faults-table docs/faults.md
+faults: $(BIN)/.ready ## break every part at every moment, here and on the lab; writes docs/faults.md
+	$(BIN)/pytest -v tests/faults tests/lab/faults --faults-table docs/faults.md
 
 lab: $(BIN)/.ready ## a Docker Swarm of four hosts on this machine, to play in (docs/lab.md)
 	$(BIN)/python -m tests.lab start

@@ -22,6 +22,11 @@ from docker.errors import APIError, DockerException, NotFound
 from ..errors import ProviderError, Unreachable
 from .link import Link
 
+OUTDATED = "update out of sequence"
+"""What Docker says to a change of something that has changed since it was read."""
+TRIES = 10
+"""How often such a change is made anew, each time from what is there now."""
+
 STUDY = "cloudburst.study"
 HOME = "cloudburst.home"
 SERVICE_NAME = "com.docker.swarm.service.name"
@@ -253,18 +258,27 @@ class Swarm:
 
     # ── acting ───────────────────────────────────────────────────────────────────────────────
     def label_node(self, node: str, key: str, value: str | None) -> None:
-        """Set a label of a node, or take it away."""
+        """Set a label of a node, or take it away. What another command changes meanwhile stays."""
 
-        def update(client: Client) -> None:
+        def update(client: Client) -> bool:
             found = client.inspect_node(node)
             spec = found["Spec"]
             labels = {**(spec.get("Labels") or {})}
             labels.pop(key, None)
             if value is not None:
                 labels[key] = value
-            client.update_node(node, found["Version"]["Index"], {**spec, "Labels": labels})
+            try:
+                client.update_node(node, found["Version"]["Index"], {**spec, "Labels": labels})
+            except APIError as error:
+                if OUTDATED not in str(error.explanation):
+                    raise
+                return False
+            return True
 
-        self._ask(update)
+        for _ in range(TRIES):
+            if self._ask(update):
+                return
+        raise ProviderError(f"Docker on {self._link.where} does not keep still: {OUTDATED}", "try again")
 
     def create_secret(self, name: str, value: bytes, labels: Mapping[str, str]) -> None:
         self._ask(lambda client: client.create_secret(name, value, dict(labels)))

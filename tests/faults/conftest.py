@@ -8,41 +8,28 @@ from pathlib import Path
 import pytest
 
 from faults.harness import Study, Tell, processes
+from faults.table import LOCAL, note
 
-TOLD = pytest.StashKey[list[tuple[str, int, str]]]()
-
-TABLE = """# What was killed, and what came of it
-
-Written by `make faults`: a study of 40 jobs on two slots, the part killed with `kill -9` when so many jobs were
-done. After each: no job that was recorded ran again, the table had every row once with its value, and no process of
-the study was left.
-
-| what happens | after … of 40 jobs | how it goes on |
-| --- | --- | --- |
-"""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults-table", metavar="FILE", help="write what was survived there")
+TOLD = pytest.StashKey[dict[tuple[str, str], list[int]]]()
 
 
 @pytest.fixture
 def tell(pytestconfig: pytest.Config) -> Tell:
-    """Remembers a line of the table; called by a test when everything held."""
-    lines = pytestconfig.stash.setdefault(TOLD, [])
-    return lambda what, done, how: lines.append((what, done, how))
+    """Remembers what was survived; called by a test when everything held. One line for all moments."""
+    told = pytestconfig.stash.setdefault(TOLD, {})
+
+    def line(what: str, done: int, how: str) -> None:
+        told.setdefault((what, how), []).append(done)
+
+    return line
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    target = session.config.getoption("--faults-table", default=None)
-    if target and exitstatus == 0:
-        merged: dict[tuple[str, str], list[int]] = {}
-        for what, done, how in session.config.stash.get(TOLD, []):
-            merged.setdefault((what, how), []).append(done)
-        lines = (
-            f"| {what} | {', '.join(map(str, sorted(at)))} | {how} |" for (what, how), at in merged.items()
-        )
-        Path(target).write_text(TABLE + "\n".join(lines) + "\n")
+@pytest.fixture(scope="session", autouse=True)
+def lines(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Puts it into docs/faults.md."""
+    yield
+    for (what, how), done in pytestconfig.stash.get(TOLD, {}).items():
+        note(pytestconfig, LOCAL, (what, ", ".join(map(str, sorted(done))), how))
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,9 @@ class Docker(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     answers: dict[str, Any]
     refusal = "This node is not a swarm manager."
+    outdated = 0
+    """So many changes are refused, as if somebody else had been faster."""
+    changes: list[Any]
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -73,6 +76,18 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.changes.append((self.path.partition("version=")[2], body))
+        late = len(self.server.changes) <= self.server.outdated
+        said = {"message": "rpc error: code = Unknown desc = update out of sequence"} if late else {}
+        answer = json.dumps(said).encode()
+        self.send_response(HTTPStatus.INTERNAL_SERVER_ERROR if late else HTTPStatus.OK)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -87,6 +102,7 @@ VERSION = {"ApiVersion": "1.47", "MinAPIVersion": "1.24", "Version": "27.3.1"}
 def docker(short: Path) -> Iterator[Docker]:
     server = Docker(str(short / "docker.sock"), Answer)
     server.answers = {"/version": VERSION}
+    server.changes = []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -206,3 +222,25 @@ def test_no_command_line_over_there(short: Path) -> None:
     link = Link(short / "docker.sock", 127, "bash: docker: command not found")
     with pytest.raises(ProviderError, match="there is no docker program on ssh://lab"):
         Swarm(link).deploy("cb-waves", "", pinned=False, timeout=5)
+
+
+NODE = {"ID": "m", "Version": {"Index": 7}, "Spec": {"Role": "manager", "Labels": {"rack": "3"}}}
+
+
+def test_a_label_is_set_though_another_command_was_faster(docker: Docker, short: Path) -> None:
+    docker.answers["/nodes/m"] = NODE
+    docker.outdated = 2
+    swarm = Swarm(Link(short / "docker.sock"))
+    swarm.label_node("m", "cloudburst.home", "true")
+    labels = {"rack": "3", "cloudburst.home": "true"}
+    assert docker.changes == [("7", {"Role": "manager", "Labels": labels})] * 3
+    swarm.close()
+
+
+def test_a_label_that_never_can_be_set_is_said(docker: Docker, short: Path) -> None:
+    docker.answers["/nodes/m"] = NODE
+    docker.outdated = 1000
+    swarm = Swarm(Link(short / "docker.sock"))
+    with pytest.raises(ProviderError, match="does not keep still: update out of sequence"):
+        swarm.label_node("m", "cloudburst.home", None)
+    swarm.close()
