@@ -207,8 +207,8 @@ def _write_so_far(study: Study, cluster: Cluster, controller: ControllerClient) 
 
 
 def _bring_home(study: Study, controller: ControllerClient, *, patiently: bool) -> None:
-    """The rest of the rows, and the files that a sink here shall hold. Raises ControllerError, unless the user
-    is leaving: then what is missing comes with the next command."""
+    """The rest of the rows. Raises ControllerError, unless the user is leaving: then what is missing comes
+    with the next command."""
     deadline = time.monotonic() + (ROWS_WITHIN if patiently else 0.0)
     while True:
         try:

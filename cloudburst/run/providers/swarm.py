@@ -29,6 +29,7 @@ from ..places import Places, runtime_directory
 from ..promised import promised_sinks, promised_variables
 from ..swarm import Swarm
 from ..terrain import Terrain
+from ..words import count
 from . import Connected, Endpoints
 
 PATIENCE = 15.0
@@ -169,8 +170,7 @@ class SwarmCluster:
         return self._swarm
 
     def _say_terrain(self, terrain: Terrain) -> None:
-        workers = len(terrain.workers)
-        text = f"{terrain.home.name} and {workers} worker{'s' if workers != 1 else ''}"
+        text = f"{terrain.home.name} and {count(len(terrain.workers), 'worker')}"
         self._on_event(
             Doing("swarm", f"{terrain.home.name} alone" if terrain.workers == (terrain.home,) else text)
         )
