@@ -1,6 +1,25 @@
-"""A value that never prints itself."""
+"""A value that never prints itself, and texts that hide what should never have been written down."""
 
 from __future__ import annotations
+
+import re
+
+_KNOWN = re.compile(
+    r"\bdo[opr]_v1_\w*"  # DigitalOcean's tokens; in their old form 64 digits, as a digest has behind its colon
+    r"|(?<![A-Za-z0-9:])[0-9a-f]{64}(?![A-Za-z0-9])"
+    r"|(?<=PRIVATE KEY-----).+"  # a private key in one line, then any line of one in several
+    r"|^[\s\"'-]*[A-Za-z0-9+/]{48,}={0,2}[\s\"',]*$"
+)
+
+
+def masked(text: str) -> str:
+    """`text`, one line, with `*` for every letter of a secret whose form is known: an access token, a private key."""
+    return _KNOWN.sub(lambda found: re.sub(r"\S", "*", found[0]), text)
+
+
+def is_secret(text: str) -> bool:
+    """Whether the text holds a secret of a known form."""
+    return masked(text) != text
 
 
 class Secret:

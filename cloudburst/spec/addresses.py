@@ -1,12 +1,15 @@
-"""Addresses as a file holds them: a host reached by SSH, a server reached by HTTP. Judged by their text alone.
+"""Addresses as a file holds them: a host reached by SSH, a server reached by HTTP, a network. Judged by their text alone.
 
 A sentence repeats no address as it was written, because a password may stand in it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
+
+from .scalars import shortened
 
 _HOST = r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]"
 _SSH = re.compile(
@@ -17,11 +20,14 @@ _HTTP = re.compile(
     re.IGNORECASE,
 )
 _CREDENTIAL = re.compile(r"(\w+://)?[^/?#@]*:[^/?#]*@")
-_ENDPOINT = re.compile(r"(?<=[^/])(/(api/v2/)?(write|query))?/?([?#].*)?$", re.DOTALL)
-_LAST_PORT = 65535
+_ENDPOINT = re.compile(r"(?<=[^/])(/(api/v2/)?(write|query))*/?([?#].*)?$", re.DOTALL)
+_NETWORK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
+_LAST_PORT, _SSH_PORT = 65535, 22
 _USUAL_PORT = {"http": 80, "https": 443}
 
 _HOST_EXAMPLE = "for example ssh://root@10.0.0.1, or with a port ssh://root@10.0.0.1:2222"
+_MACHINE_EXAMPLE = "for example root@10.0.0.1, or with a port root@10.0.0.1:2222"
+_NETWORK_EXAMPLE = "for example 203.0.113.0/24, or the one address 203.0.113.7"
 _SERVER_EXAMPLE = "for example http://localhost:8086, or https://influx.example.org"
 
 
@@ -68,6 +74,51 @@ def _is_port(port: str | None) -> bool:
     return port is None or 1 <= int(port) <= _LAST_PORT
 
 
+def judge_machine(address: str) -> Fault | None:
+    """What keeps it from being `user@host:port`, user and port being left to SSH's own configuration or not."""
+    if _CREDENTIAL.match(address):
+        return Fault("secret-in-file", "a password stands in this address", "SSH logs in by key: user@host")
+    if "://" in address:
+        return Fault("ssh-host", "a host is written without a scheme", _MACHINE_EXAMPLE)
+    if not _is_host(f"ssh://{address}"):
+        return Fault("ssh-host", "this is no address of a host", _MACHINE_EXAMPLE)
+    return None
+
+
+def machine(address: str) -> tuple[str, int]:
+    """The host and the port of what `judge_machine` lets pass: equal ones are one machine, whoever logs in."""
+    found = _SSH.fullmatch(f"ssh://{address}")
+    return (found["host"], int(found["port"] or _SSH_PORT)) if found else (address, _SSH_PORT)
+
+
+# ── networks ─────────────────────────────────────────────────────────────────────────────────
+def judge_network(text: str) -> Fault | None:
+    """What keeps it from being an address, or `address/bits` with nothing beyond those bits."""
+    network = _network(text)
+    if network is None:
+        return Fault("network-address", f'"{shortened(text)}" is no network', _NETWORK_EXAMPLE)
+    address, _, bits = text.partition("/")
+    if bits and ipaddress.ip_address(address) != network.network_address:
+        hint = f"write {network} for the whole network, or {address} for the one address"
+        return Fault("network-address", f"{address} is one address of the network {network}", hint)
+    return None
+
+
+def is_everyone(text: str) -> bool:
+    """Whether every address belongs to the network."""
+    network = _network(text)
+    return network is not None and network.prefixlen == 0
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    if not _NETWORK.fullmatch(text):
+        return None
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
 # ── http ─────────────────────────────────────────────────────────────────────────────────────
 def judge_server(address: str) -> Fault | None:
     """What keeps it from being `http://host:port` or `https://…`; a proxy's path may stand behind it."""
@@ -76,7 +127,8 @@ def judge_server(address: str) -> Fault | None:
         hint = "the name stands under `username`, and `password` names the environment variable that holds it"
         return Fault("secret-in-file", "a credential stands in this address", hint)
     if not separator and _is_server(f"http://{address}"):
-        hint = f"write http://{address}, or https://{address}"
+        meant = _ENDPOINT.sub("", address, count=1)
+        hint = f"write http://{meant}, or https://{meant}"
         return Fault("server-url", "this does not say how the server is reached", hint)
     bare = _ENDPOINT.sub("", address, count=1)
     if not _is_server(bare):

@@ -7,6 +7,7 @@ what an older version wrote down is still read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ..diagnostics import Path
@@ -90,7 +91,31 @@ def _cluster(value: Mapping[str, Any]) -> Cluster:
         slots=value["slots"],
         max_failures=limit.get("fraction", limit.get("count")),
         dashboards=tuple(value.get("dashboards", ())),
+        **{name: read(value[name]) for name, read in _RENTAL.items() if name in value},
     )
+
+
+def _money(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _texts(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_RENTAL: dict[str, Callable[[Any], Any]] = {
+    "workers": _as_it_is,
+    "max_cost": _money,
+    "ttl": _as_it_is,
+    "idle_stop": _as_it_is,
+    "keep_results": _as_it_is,
+    "reaper_token": _as_it_is,
+    "ssh_keys": _texts,
+}
 
 
 def _sink(value: Mapping[str, Any], index: int) -> Sink:

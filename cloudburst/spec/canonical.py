@@ -2,7 +2,8 @@
 
 The normal form is JSON, one spelling for one meaning, and needs no other file. Its keys keep the order the user
 wrote, which has meaning. `at` of a block, and of a sink that has moved, is where it stands in the user's file. Values of `grid`, `zip` and
-`choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`; durations are seconds, sizes bytes.
+`choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`; durations are seconds, sizes bytes,
+money is US dollars as text.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .tables import read_table
 FORMAT: Final = 1
 MAX_CHOICES: Final = 10_000
 DASHBOARDS: Final = ("queue", "visualizer")
+MANAGER_SIZE: Final = "s-2vcpu-4gb"
+DROPLET_IMAGE: Final = "ubuntu-24-04-x64"
 
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _BYTES = {"B": 1} | {
@@ -73,7 +76,11 @@ def on_this_machine(normal: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Pr
             "stop_grace": Worker.stop_grace,
             "scratch": Worker.scratch,
         },
-        "cluster": {**normal["cluster"], "provider": {"local": {}}, "dashboards": list(Cluster.dashboards)},
+        "cluster": {
+            **cluster({}),
+            "slots": normal["cluster"]["slots"],
+            "max_failures": normal["cluster"]["max_failures"],
+        },
         "results": kept,
     }
     return {**normal, **here}, tuple(problems)
@@ -120,14 +127,66 @@ def cluster(value: Mapping[str, Any]) -> dict[str, Any]:
         "slots": slots if isinstance(slots, str) else int(slots),
         "max_failures": max_failures(value.get("max_failures")),
         "dashboards": [name for name in DASHBOARDS if dashboards.get(name)],
+        **_rental(value),
     }
+
+
+def _rental(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of machines that are rented. `ttl` null means never; money is its decimal text."""
+    idle_stop, max_cost, ssh_keys = value.get("idle_stop"), value.get("max_cost"), value.get("ssh_keys")
+    return {
+        "workers": int(value.get("workers", Cluster.workers)),
+        "max_cost": None if max_cost is None else money(max_cost),
+        "ttl": ttl(value["ttl"]) if "ttl" in value else Cluster.ttl,
+        "idle_stop": None if idle_stop is None else seconds(idle_stop),
+        "keep_results": seconds(value["keep_results"]) if "keep_results" in value else Cluster.keep_results,
+        "reaper_token": value.get("reaper_token"),
+        "ssh_keys": None if ssh_keys is None else list(ssh_keys),
+    }
+
+
+def ttl(text: str) -> float | None:
+    return None if text == "never" else seconds(text)
+
+
+def money(value: str | int | float) -> str:
+    """`25.50 USD` -> `25.5`, `25` -> `25`: US dollars, exact."""
+    amount = Decimal(str(value).removesuffix("USD").strip())
+    return f"{amount.normalize():f}"
 
 
 def provider(value: str | Mapping[str, Any]) -> dict[str, Any]:
     """`swarm` is `{swarm: {context: default}}`: the Docker of this machine, whose swarm is meant."""
     if isinstance(value, str):
         return {value: {"context": "default"} if value == "swarm" else {}}
-    return {kind: dict(options or {}) for kind, options in value.items()}
+    return {kind: _OPTIONS.get(kind, dict)(options or {}) for kind, options in value.items()}
+
+
+def _ssh(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`ssh://user@host` is `user@host`."""
+    hosts = [host.removeprefix("ssh://") for host in options["hosts"]]
+    return {"hosts": hosts, "network": options.get("network")}
+
+
+def _digitalocean(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Every key, in one order. An image given by its number is that number as text."""
+    image = options.get("image", DROPLET_IMAGE)
+    return {
+        "region": options["region"],
+        "manager": options.get("manager", MANAGER_SIZE),
+        "worker": options["worker"],
+        "image": image if isinstance(image, str) else str(int(image)),
+        "docker": options.get("docker", "distribution"),
+        "vpc": options.get("vpc"),
+        "tags": list(options.get("tags", [])),
+        "ssh_from": list(options["ssh_from"]) if "ssh_from" in options else None,
+    }
+
+
+_OPTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "ssh": _ssh,
+    "digitalocean": _digitalocean,
+}
 
 
 def max_failures(value: str | float | None) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Pass 5: rules a schema cannot say. A table of small functions over the Ensemble, each yielding problems.
 
-Here are those about parameters and the worker; `machines` and `sinks` have theirs.
+Here are those about parameters and the worker; `machines`, `rented` and `sinks` have theirs.
 What needs expressions (unknown names in them, excludes that match nothing) belongs to the next room.
 """
 
@@ -32,7 +32,16 @@ from .ensemble import (
     Worker,
     Zip,
 )
-from .machines import check_host, check_swarm_only
+from .machines import check_host, check_hosts, check_swarm_only
+from .rented import (
+    check_callers,
+    check_ends,
+    check_keys,
+    check_limits,
+    check_reaper,
+    check_rented_only,
+    check_tags,
+)
 from .scalars import shortened
 from .schema import described
 from .sinks import check_credentials, check_servers, check_sinks, check_start
@@ -354,7 +363,15 @@ CHECKS: tuple[Callable[[Ensemble], Iterator[Problem]], ...] = (
     check_distributions,
     check_worker,
     check_host,
+    check_hosts,
     check_swarm_only,
+    check_rented_only,
+    check_limits,
+    check_ends,
+    check_reaper,
+    check_keys,
+    check_callers,
+    check_tags,
     check_sinks,
     check_servers,
     check_credentials,

@@ -17,6 +17,7 @@ import yaml
 
 from ..diagnostics import Diagnostic, Path, Problem, Related, Span, dotted
 from ..errors import CloudBurstError
+from ..secret import masked
 from . import scalars, syntax
 
 MAX_BYTES: Final = 5_000_000
@@ -86,12 +87,12 @@ class Document:
         return Diagnostic(
             code=problem.code,
             severity=problem.severity,
-            message=problem.message,
+            message=masked(problem.message),
             file=str(self.file),
-            hint=problem.hint,
+            hint=masked(problem.hint),
             span=span,
-            snippet=_line(self.lines, span.line),
-            path=dotted(problem.path),
+            snippet=masked(_line(self.lines, span.line)),
+            path=masked(dotted(problem.path)),
             related=tuple(
                 Related(str(self.file), self.span(path, "key"), message) for path, message in problem.related
             ),
@@ -419,7 +420,7 @@ class _Reader:
                 file=str(self._file),
                 hint=hint,
                 span=span,
-                snippet=_line(self._lines, span.line),
+                snippet=masked(_line(self._lines, span.line)),
                 path=dotted(self._path()),
                 related=(related,) if related else (),
             )

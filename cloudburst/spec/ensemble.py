@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from ..diagnostics import Path
@@ -253,18 +254,45 @@ Dashboard = Literal["queue", "visualizer"]
 """Pages of a swarm that are there only when asked for: RQ's dashboard, and Docker's visualizer."""
 
 
+Provider = Literal["local", "swarm", "ssh", "digitalocean"]
+DAY = 86400.0
+"""Seconds."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """`cluster`. Seconds, and a fraction or a count for `max_failures` (None: no limit).
 
-    `options` of `swarm`: `context` (the name of a Docker context) or `host` (`ssh://user@host:port`).
+    `options` of `swarm`: `context` (the name of a Docker context) or `host` (`ssh://user@host:port`);
+    of `ssh`: `hosts` (a list of `user@host:port` or names of an ssh configuration, the first one manages)
+    and `network` (a CIDR, or None: the addresses they are reached at); of `digitalocean`: `region`,
+    `manager`, `worker` (slugs of sizes), `image` (a slug, or the name or id of a snapshot), `docker`
+    (`distribution`, `docker` or `image`: who brings Docker), `vpc` (name or id, None: one of its own),
+    `tags` (a list), `ssh_from` (a list of CIDRs, None: the address the caller comes from).
+
+    For machines that are rented: `workers` beside the manager (0: it works alone), `max_cost` in US dollars
+    (None: no limit), `ttl` and `idle_stop` (None: never), `keep_results`; `reaper_token` is the name of an
+    environment variable (None: machines are switched off, not given back), `ssh_keys` are public keys or
+    files that hold one (None: those the caller's agent has).
     """
 
-    provider: Literal["local", "swarm"] = "local"
+    provider: Provider = "local"
     options: Mapping[str, Value] = field(default_factory=dict)
     slots: int | Literal["auto"] = "auto"
     max_failures: int | float | None = None
     dashboards: tuple[Dashboard, ...] = ()
+    workers: int = 1
+    max_cost: Decimal | None = None
+    ttl: float | None = DAY
+    idle_stop: float | None = None
+    keep_results: float = 3 * DAY
+    reaper_token: str | None = None
+    ssh_keys: tuple[str, ...] | None = None
+
+    @property
+    def is_rented(self) -> bool:
+        """Whether machines are made for the study, and billed while they stand."""
+        return self.provider == "digitalocean"
 
 
 @dataclass(frozen=True)

@@ -15,24 +15,13 @@ from .scalars import shortened
 
 CODE = "not-in-this-version"
 
-_MACHINES = "this version computes on this machine, `local`, or on a Docker Swarm: {swarm: {context: NAME}}"
 _METHODS = "this version draws `random` and `lhs`"
 _KINDS = "this version draws from uniform, loguniform, normal, integers and choice"
 _SOURCES = "write the rows out in `cases`, or in a CSV file read by `table`"
 _OUTPUTS = "the program prints its result as JSON, or writes result.json"
 
 _KEYS: tuple[tuple[str, str], ...] = (
-    ("*/provider/digitalocean", _MACHINES),
-    ("*/provider/ssh", _MACHINES),
-    ("cluster/digitalocean", _MACHINES),
-    ("cluster/ssh", _MACHINES),
-    ("cluster/workers", "a swarm has the nodes that joined it: leave it out"),
-    ("cluster/max_cost", "nothing is rented in this version: leave it out"),
-    ("cluster/ttl", "nothing is rented in this version: leave it out"),
-    ("cluster/idle_stop", "nothing is rented in this version: leave it out"),
     ("cluster/rescue", "results are written beside the study: leave it out"),
-    ("cluster/keep_results", "results are written beside the study: leave it out"),
-    ("cluster/ssh_keys", _MACHINES),
     ("worker/threads", "one thread per job for numeric libraries: leave it out"),
     ("*/sample/correlate", "draws are independent in this version"),
     ("*/sample/scramble", _METHODS),
@@ -61,8 +50,6 @@ _KEYS: tuple[tuple[str, str], ...] = (
 )
 
 _VALUES: tuple[tuple[str, str], ...] = (
-    ("cluster/provider=digitalocean", _MACHINES),
-    ("cluster/provider=ssh", _MACHINES),
     ("*/sample/method=sobol", _METHODS),
     ("*/sample/method=halton", _METHODS),
     ("*/sample/method=saltelli", _METHODS),

@@ -143,10 +143,10 @@ def _unknown_key(path: Path, key: str, known: list[str]) -> Problem:
 
 
 def _advice(path: Path, key: str, known: list[str]) -> str:
-    if close := nearest(key, known):
-        return f'did you mean "{close}"?'
     if home := _home(key):
         return f"it belongs under `{home}`"
+    if close := nearest(key, known):
+        return f'did you mean "{close}"?'
     for where, hint in _ADVICE:
         if re.fullmatch(where, address(path[:-1])):
             return hint
@@ -167,7 +167,7 @@ def _home(key: str) -> str | None:
         "worker": worker,
         "cluster": cluster,
         "provider": provider,
-        "swarm": provider["swarm"]["properties"],
+        **{kind: provider[kind]["properties"] for kind in ("swarm", "ssh", "digitalocean")},
         "dashboards": cluster["dashboards"]["properties"],
         "parameters": the_schema()["definitions"]["block"]["properties"],
     }
@@ -178,7 +178,7 @@ def _missing_keys(mistake: Mistake) -> Iterator[Problem]:
     if not isinstance(mistake.value, dict):
         return
     known = mistake.schema.get("properties", {})
-    strangers = [key for key in mistake.value if key not in known]
+    strangers = [key for key in mistake.value if key not in known and not _home(key)]
     for key in mistake.rule:
         if key not in mistake.value and not nearest(key, strangers):
             example = _written(key, _resolved(known.get(key, {})))
@@ -277,12 +277,24 @@ def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
     if answer := later_value(mistake.path, mistake.value):
         yield answer
         return
-    close = nearest(mistake.value, mistake.rule)
-    known = _listed(mistake.rule, "or") if len(mistake.rule) > 1 else f'"{mistake.rule[0]}"'
+    kinds = _kinds(mistake.schema)
+    if kind := kinds.get(mistake.value):
+        message = f"{described(mistake.value)} alone says too little"
+        yield Problem("missing-key", mistake.path, message, f"write {_yaml(kind)}")
+        return
+    words = [*mistake.rule, *kinds]
+    close = nearest(mistake.value, words)
+    known = _listed(words, "or") if len(words) > 1 else f'"{words[0]}"'
     hint = f'did you mean "{close}"?' if close else f"write {known}"
     if not close and len(mistake.rule) == 1:
         hint = _for_example(mistake.schema)
     yield Problem("unknown-value", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
+
+
+def _kinds(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What can stand in a word's place as a map of one key, by that key: the examples show it."""
+    shown = (example for example in schema.get("examples", ()) if isinstance(example, dict))
+    return {kind: example for example in shown for kind in example if kind not in schema.get("enum", ())}
 
 
 def _not_this(mistake: Mistake) -> Iterator[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,9 +11,7 @@ from .addresses import judge_server, server
 from .ensemble import Ensemble, FilesSink, InfluxSink, Sink, TableSink
 from .moments import FIRST_YEAR, LAST_YEAR, moment
 from .scalars import shortened
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EXPANSION = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+from .variables import judge_variable
 
 
 @dataclass(frozen=True)
@@ -69,23 +66,12 @@ def check_credentials(ensemble: Ensemble) -> Iterator[Problem]:
     for sink in _influx(ensemble):
         for key in ("password", "token"):
             given = getattr(sink, key)
-            if given is not None and not _VARIABLE.fullmatch(given):
-                message = f"`{key}` takes the name of an environment variable, and this is none"
-                yield Problem("secret-in-file", _at(sink, key), message, _naming(key, given))
+            if given is not None and (fault := judge_variable(key, given, f"INFLUX_{key.upper()}")):
+                yield Problem(fault.code, _at(sink, key), fault.message, fault.hint)
         if sink.token is not None and sink.username is not None:
             message = '"influxdb" has "token" and "username", and only one of them can stand'
             hint = "keep one: a token says who it belongs to"
             yield Problem("too-many-kinds", _at(sink, "token"), message, hint, at="key")
-
-
-def _naming(key: str, given: str) -> str:
-    if meant := _EXPANSION.fullmatch(given):
-        return f"write the name alone: {key}: {meant[1]}"
-    variable = f"INFLUX_{key.upper()}"
-    return (
-        "secrets do not stand in the file, which others read: put it into a variable of your "
-        f"environment, such as {variable}, and write {key}: {variable}"
-    )
 
 
 def check_start(ensemble: Ensemble) -> Iterator[Problem]:

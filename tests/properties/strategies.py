@@ -162,6 +162,22 @@ clusters: st.SearchStrategy[Cluster] = st.one_of(
         st.none() | st.integers(0, 9) | st.floats(0, 1),
         st.lists(st.sampled_from(["queue", "visualizer"]), unique=True),
     ),
+    st.builds(
+        Cluster,
+        provider=st.just("digitalocean"),
+        options=st.fixed_dictionaries({"region": _names, "worker": _names, "image": _names}),
+        workers=st.integers(0, 9),
+        max_cost=st.none() | st.decimals(1, 1000, places=2),
+        ttl=st.none() | st.floats(60, 1e6),
+        idle_stop=st.none() | st.floats(60, 1e6),
+        reaper_token=st.none() | _names,
+        ssh_keys=st.none() | st.lists(_names).map(tuple),
+    ),
+    st.builds(
+        Cluster,
+        provider=st.just("ssh"),
+        options=st.fixed_dictionaries({"hosts": st.lists(_names, min_size=1)}),
+    ),
 )
 
 

@@ -53,6 +53,23 @@ results:
 - influxdb: {database: own, tags: [demand], start: 2018-05-28}
 - influxdb: {database: x, url: "http://h:8086", username: u, password: PW}
 """
+CLUSTER = next(line for line in STUDY.splitlines(keepends=True) if line.startswith("cluster:"))
+RENTED = STUDY.replace(
+    CLUSTER,
+    """\
+cluster:
+  provider:
+    digitalocean: {region: nyc3, worker: s-1vcpu-2gb, image: 7, vpc: lab, tags: [a], ssh_from: [10.0.0.0/8]}
+  workers: 3
+  max_cost: 25.50 USD
+  ttl: 8h
+  idle_stop: 20m
+  keep_results: 1d
+  reaper_token: REAPER
+  ssh_keys: [~/.ssh/id.pub, ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f]
+""",
+)
+HOSTS = STUDY.replace(CLUSTER, "cluster: {provider: {ssh: {hosts: [root@a:22, b], network: 10.0.0.0/8}}}\n")
 PIECES = [
     "\n",
     " ",
@@ -104,7 +121,7 @@ FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @st.composite
 def mangled(draw: st.DrawFn) -> str:
     """A study with pieces cut out, put in, swapped."""
-    text = STUDY
+    text = draw(st.sampled_from([STUDY, RENTED, HOSTS]))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         end = min(len(text), start + draw(st.sampled_from([0, 0, 1, 2, 8, 40])))
@@ -137,6 +154,8 @@ def check_outcome(file: Path, data: bytes) -> None:
 @FAST
 @given(mangled())
 @example(STUDY)
+@example(RENTED)
+@example(HOSTS)
 @example(STUDY.replace("hours: 168", "hours: 0x" + "f" * 5000))
 def test_any_mangled_study_ends_in_an_ensemble_or_in_diagnostics_with_a_line(place: Path, text: str) -> None:
     check_outcome(place, text.encode())

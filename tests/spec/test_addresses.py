@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudburst.spec.addresses import judge_host, judge_server, server
+from cloudburst.spec.addresses import (
+    is_everyone,
+    judge_host,
+    judge_machine,
+    judge_network,
+    judge_server,
+    machine,
+    server,
+)
 
 
 # ── ssh ──────────────────────────────────────────────────────────────────────────────────────
@@ -51,6 +59,68 @@ def test_what_is_no_host(address: str, code: str, hint: str) -> None:
     assert fault.code == code
     assert hint in fault.hint
     assert "open-sesame" not in fault.message + fault.hint
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("lab", ("lab", 22)),
+        ("me@lab.example.org:2222", ("lab.example.org", 2222)),
+        ("me@[2001:db8::1]:22", ("[2001:db8::1]", 22)),
+    ],
+)
+def test_machines(address: str, place: tuple[str, int]) -> None:
+    assert judge_machine(address) is None
+    assert machine(address) == place
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("root:open-sesame@lab", "secret-in-file"),
+        ("ssh://lab", "ssh-host"),
+        ("tcp://lab:2376", "ssh-host"),
+        ("-oProxyCommand=touch", "ssh-host"),
+        ("lab:0", "ssh-host"),
+        ("lab/path", "ssh-host"),
+        ("", "ssh-host"),
+    ],
+)
+def test_what_is_no_machine(address: str, code: str) -> None:
+    fault = judge_machine(address)
+
+    assert fault is not None
+    assert fault.code == code
+    assert "open-sesame" not in fault.message + fault.hint
+
+
+# ── networks ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "203.0.113.7", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"])
+def test_networks(text: str) -> None:
+    assert judge_network(text) is None
+    assert is_everyone(text) == text.endswith("/0")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("10.0.0.1/8", "write 10.0.0.0/8 for the whole network, or 10.0.0.1 for the one address"),
+        ("2001:db8::1/32", "write 2001:db8::/32"),
+        ("10.0.0.0/33", "for example"),
+        ("10.0.0/24", "for example"),
+        ("10.0.0.0/255.0.0.0", "for example"),
+        ("fe80::1%eth0", "for example"),
+        ("home.example.org", "for example"),
+        ("", "for example"),
+        ("10", "for example"),
+    ],
+)
+def test_what_is_no_network(text: str, hint: str) -> None:
+    fault = judge_network(text)
+
+    assert fault is not None
+    assert fault.code == "network-address"
+    assert hint in fault.hint
 
 
 # ── http ─────────────────────────────────────────────────────────────────────────────────────
@@ -104,6 +174,8 @@ PIECES = st.lists(
 ).map("".join)
 
 
+@example("ssh/write")
+@example("http://h/write/query")
 @given(PIECES | st.text(max_size=20))
 def test_what_a_hint_says_to_write_is_right(address: str) -> None:
     for judge in (judge_host, judge_server):

@@ -51,7 +51,19 @@ def test_defaults() -> None:
         "inputs": {},
         "parameters": [{"block": "main", "at": ["parameters"]}],
         "job": None,
-        "cluster": {"provider": {"local": {}}, "slots": "auto", "max_failures": None, "dashboards": []},
+        "cluster": {
+            "provider": {"local": {}},
+            "slots": "auto",
+            "max_failures": None,
+            "dashboards": [],
+            "workers": 1,
+            "max_cost": None,
+            "ttl": 86400.0,
+            "idle_stop": None,
+            "keep_results": 259200.0,
+            "reaper_token": None,
+            "ssh_keys": None,
+        },
         "results": [{"table": {"path": "results/study.csv"}}],
     }
 
@@ -117,6 +129,18 @@ def test_max_failures(value: Any, long: Any) -> None:
     assert passes.max_failures(value) == long
 
 
+DROPLETS: dict[str, Any] = {
+    "region": "nyc3",
+    "manager": "s-2vcpu-4gb",
+    "worker": "s-4vcpu-8gb",
+    "image": "ubuntu-24-04-x64",
+    "docker": "distribution",
+    "vpc": None,
+    "tags": [],
+    "ssh_from": None,
+}
+
+
 @pytest.mark.parametrize(
     ("provider", "long"),
     [
@@ -126,10 +150,34 @@ def test_max_failures(value: Any, long: Any) -> None:
         ("swarm", {"swarm": {"context": "default"}}),
         ({"swarm": {"context": "lab"}}, {"swarm": {"context": "lab"}}),
         ({"swarm": {"host": "ssh://a@b"}}, {"swarm": {"host": "ssh://a@b"}}),
+        ({"ssh": {"hosts": ["a"]}}, {"ssh": {"hosts": ["a"], "network": None}}),
+        (
+            {"ssh": {"hosts": ["ssh://a@b:22", "c@d"], "network": "10.0.0.0/8"}},
+            {"ssh": {"hosts": ["a@b:22", "c@d"], "network": "10.0.0.0/8"}},
+        ),
+        ({"digitalocean": {"worker": "s-4vcpu-8gb", "region": "nyc3"}}, {"digitalocean": DROPLETS}),
+        (
+            {"digitalocean": {**DROPLETS, "image": 155133621, "tags": ["a"], "ssh_from": ["10.0.0.0/8"]}},
+            {"digitalocean": {**DROPLETS, "image": "155133621", "tags": ["a"], "ssh_from": ["10.0.0.0/8"]}},
+        ),
     ],
 )
 def test_providers(provider: Any, long: Any) -> None:
     assert passes.cluster({"provider": provider})["provider"] == long
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [("25 USD", "25"), ("25USD", "25"), ("25.00 USD", "25"), ("25.50 USD", "25.5"), (25, "25"), (0.1, "0.1")]
+    + [("100 USD", "100"), (1e3, "1000")],
+)
+def test_money_is_exact_and_has_one_spelling(written: Any, amount: str) -> None:
+    assert passes.cluster({"max_cost": written})["max_cost"] == amount
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("never", None), ("8h", 28800.0)])
+def test_a_time_to_live_may_have_no_end(written: str, seconds: float | None) -> None:
+    assert passes.cluster({"ttl": written})["ttl"] == seconds
 
 
 def test_dashboards_are_those_that_are_on_in_one_order() -> None:

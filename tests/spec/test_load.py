@@ -250,7 +250,9 @@ def test_a_normal_form_from_before_a_key_is_still_read(read: Any) -> None:
     loaded = read(DESIGN, head=False)
     for key in ("image", "stop_grace", "scratch"):
         del loaded.normal["worker"][key]
-    del loaded.normal["cluster"]["dashboards"]
+    for key in ("dashboards", "workers", "max_cost", "ttl", "idle_stop", "keep_results"):
+        del loaded.normal["cluster"][key]
+    del loaded.normal["cluster"]["reaper_token"], loaded.normal["cluster"]["ssh_keys"]
 
     assert build(loaded.normal) == loaded.ensemble
 
@@ -274,6 +276,19 @@ def test_sources_keep_the_order_written(block: Any) -> None:
     assert kinds == ["Replicates", "Axis", "Axis", "Cases", "Zip", "Zip"]
 
 
+RENTED = """\
+provider:
+    digitalocean: {region: nyc3, worker: s-1vcpu-2gb, image: 7, vpc: lab, tags: [a], ssh_from: [10.0.0.0/8]}
+  workers: 0
+  max_cost: 25.50 USD
+  ttl: 8h
+  idle_stop: 20m
+  keep_results: 1d
+  reaper_token: REAPER
+  ssh_keys: [~/.ssh/id_ed25519.pub]
+"""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -283,6 +298,11 @@ def test_sources_keep_the_order_written(block: Any) -> None:
         DESIGN.replace(
             "provider: local", "provider: {swarm: {host: 'ssh://a@b:22'}}\n  dashboards: {queue: true}"
         ),
+        DESIGN.replace(
+            "provider: local", "provider: {ssh: {hosts: ['ssh://a@b:22', c], network: 10.0.0.0/8}}"
+        ),
+        DESIGN.replace("provider: local", RENTED),
+        DESIGN.replace("provider: local", RENTED.replace("image: 7", "image: mine").replace("8h", "never")),
         DESIGN.replace("provider: local", "provider: swarm")
         + "  - influxdb: {database: x, tags: [demand]}\n",
         DESIGN + "  - influxdb: {database: x, url: 'http://h', token: T, start: 2018-05-28}\n",
@@ -313,7 +333,7 @@ def test_every_mistake_is_told_at_once_and_in_order(read: Any) -> None:
       zip: [{a: [1, 2], b: [1]}]
       smaple: {}
       table: {file: missing.csv}
-    cluster: {provider: ssh}
+    cluster: {rescue: here}
     """
 
     loaded = read(text)

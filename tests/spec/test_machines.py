@@ -23,6 +23,25 @@ def test_hosts(marks: Any, host: str, code: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "marks_"),
+    [
+        ("hosts: [lab]", []),
+        ("hosts: ['ssh://root@a:2222', a, 'me@[2001:db8::1]'], network: 10.0.0.0/24", []),
+        ("hosts: ['tcp://a:2376']", [(7, 19, "ssh-host")]),
+        ("hosts: [a b]", [(7, 19, "ssh-host")]),
+        ("hosts: [a, 'root:open-sesame@b']", [(7, 22, "secret-in-file")]),
+        ("hosts: [root@a, 'me@a:22']", [(7, 27, "same-host")]),
+        ("hosts: [a, a]", [(7, 22, "same-host")]),
+        ("hosts: [a], network: 10.0.0.1/24", [(7, 32, "network-address")]),
+    ],
+)
+def test_machines_one_has(marks: Any, options: str, marks_: list[Any]) -> None:
+    text = f"parameters: {{}}\ncluster:\n  provider:\n    ssh: {{{options}}}\n"
+
+    assert marks(text) == marks_
+
+
+@pytest.mark.parametrize(
     ("worker", "cluster", "mark"),
     [
         ("image: a", "slots: 2", (3, 41)),

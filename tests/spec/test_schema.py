@@ -109,6 +109,14 @@ def test_a_study_is_accepted() -> None:
         ("timeout: 3m", (4, 1, "unknown-key"), "it belongs under `worker`"),
         ("cluster: {swarm: {context: lab}}", (4, 11, "unknown-key"), "it belongs under `provider`"),
         ("cluster: {provider: {context: lab}}", (4, 22, "unknown-key"), "it belongs under `swarm`"),
+        ("cluster: {region: nyc3}", (4, 11, "unknown-key"), "it belongs under `digitalocean`"),
+        ("cluster: {hosts: [a]}", (4, 11, "unknown-key"), "it belongs under `ssh`"),
+        ("cluster: {ssh: {hosts: [a]}}", (4, 11, "unknown-key"), "it belongs under `provider`"),
+        (
+            "cluster: {provider: {digitalocean: {region: nyc3, worker: a, workers: 3}}}",
+            (4, 62, "unknown-key"),
+            "it belongs under `cluster`",
+        ),
         ("cluster: {visualizer: true}", (4, 11, "unknown-key"), "it belongs under `dashboards`"),
         ("grid: {a: [1]}", (4, 1, "unknown-key"), "it belongs under `parameters`"),
         ("cluster: {provder: local}", (4, 11, "unknown-key"), 'did you mean "provider"?'),
@@ -154,6 +162,14 @@ def test_unknown_keys(read: Any, text: str, mark: tuple[int, int, str], hint: st
             ("cluster", "provider", "swarm"),
             '"context" or "host"',
         ),
+        ({"cluster": {"provider": {"ssh": {}}}}, ("cluster", "provider", "ssh"), '"hosts"'),
+        (
+            {"cluster": {"provider": {"digitalocean": {"region": "nyc3"}}}},
+            ("cluster", "provider", "digitalocean"),
+            '"worker"',
+        ),
+        ({"cluster": {"provider": "ssh"}}, ("cluster", "provider"), '"ssh" alone'),
+        ({"cluster": {"provider": "digitalocean"}}, ("cluster", "provider"), '"digitalocean" alone'),
     ],
 )
 def test_missing_keys_are_named(changes: dict[str, Any], path: tuple[Any, ...], words: str) -> None:
@@ -170,6 +186,23 @@ def test_a_missing_key_shows_an_example() -> None:
 
     assert problem.message == 'the file has no "name"'
     assert problem.hint == "for example name: net3-diameters"
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("ssh", "write {ssh: {hosts: [root@10.0.0.1, root@10.0.0.2]}}"),
+        ("digitalocean", "write {digitalocean: {region: nyc3, worker: s-4vcpu-8gb}}"),
+    ],
+)
+def test_a_provider_that_needs_more_than_its_name_says_what(kind: str, hint: str) -> None:
+    assert only(cluster={"provider": kind}).hint == hint
+
+
+def test_a_key_of_another_place_stands_for_none_of_this_one() -> None:
+    found = problems(cluster={"provider": {"digitalocean": {"region": "nyc3", "workers": 3}}})
+
+    assert {problem.code for problem in found} == {"unknown-key", "missing-key"}
 
 
 def test_a_misspelt_key_is_not_missing_too() -> None:
@@ -265,6 +298,23 @@ def test_keys_that_go_together(pair: dict[str, Any]) -> None:
         ({"cluster": {"provider": {"swarm": None}}}, "wrong-type", '"swarm" has no value', "{context: lab}"),
         ({"cluster": {"provider": {"swarm": {"context": "a b"}}}}, "wrong-form", "Docker context", "lab"),
         ({"cluster": {"provider": {"swarm": {"host": ""}}}}, "empty", '"host" is empty text', "ssh://"),
+        (
+            {"cluster": {"provider": "digitalocaen"}},
+            "unknown-value",
+            "is no provider",
+            'mean "digitalocean"?',
+        ),
+        ({"cluster": {"provider": {"ssh": None}}}, "wrong-type", '"ssh" has no value', "{hosts: [root@"),
+        ({"cluster": {"provider": {"ssh": {"hosts": []}}}}, "empty", '"hosts" is empty', "root@10.0.0.1"),
+        ({"cluster": {"workers": -1}}, "out-of-range", "at least 0", "for example 3"),
+        ({"cluster": {"workers": 2.5}}, "wrong-type", "must be a whole number", ""),
+        ({"cluster": {"max_cost": "25 EUR"}}, "wrong-form", '"25 EUR" is no amount of money', "US dollars"),
+        ({"cluster": {"max_cost": "$25"}}, "wrong-form", "is no amount of money", "25 USD"),
+        ({"cluster": {"max_cost": 0}}, "out-of-range", "more than 0", ""),
+        ({"cluster": {"max_cost": None}}, "wrong-type", '"max_cost" has no value', "25 USD"),
+        ({"cluster": {"ttl": 8}}, "wrong-type", "must be a duration", "say the unit: 8h, 2d"),
+        ({"cluster": {"ttl": "forever"}}, "wrong-form", "is no duration", "A duration, or never"),
+        ({"cluster": {"idle_stop": "never"}}, "wrong-form", "is no duration", "A duration"),
         ({"cluster": {"dashboards": {"queue": "yes"}}}, "wrong-type", "must be true or false", ""),
         ({"results": [{"influxdb": {"database": "a b"}}]}, "wrong-form", "no name of a database", ""),
         ({"results": [{"influxdb": {"database": "x" * 65}}]}, "too-long", "65 letters", ""),
@@ -278,6 +328,34 @@ def test_values(changes: dict[str, Any], code: str, message: str, hint: str) -> 
 
     assert problem.code == code
     assert message in problem.message
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code", "hint"),
+    [
+        ("region", "", "wrong-form", "nyc3"),
+        ("region", 3, "wrong-type", "nyc3"),
+        ("worker", "s 4vcpu", "wrong-form", "doctl compute size list"),
+        ("image", "", "empty", "ubuntu-24-04-x64"),
+        ("image", 0, "out-of-range", ""),
+        ("image", 1.5, "wrong-type", ""),
+        ("docker", "podman", "unknown-value", '"distribution", "docker" or "image"'),
+        ("docker", "dokcer", "unknown-value", 'did you mean "docker"?'),
+        ("tags", ["a b"], "wrong-form", "Letters, digits and _:-, at most 255"),
+        ("tags", ["a" * 256], "too-long", ""),
+        ("tags", "a", "wrong-type", ""),
+        ("ssh_from", [], "empty", "203.0.113.0/24"),
+        ("vpc", "", "empty", "lab"),
+        ("imgae", "x", "unknown-key", 'did you mean "image"?'),
+    ],
+)
+def test_values_of_droplets(key: str, value: Any, code: str, hint: str) -> None:
+    droplets = {"region": "nyc3", "worker": "s-4vcpu-8gb", key: value}
+
+    problem = only(cluster={"provider": {"digitalocean": droplets}})
+
+    assert problem.code == code
     assert hint in problem.hint
 
 
