@@ -14,20 +14,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Path, Problem, dotted
 from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, TableSink, Value
+from . import money
+from .fleet import Change, Verb
 from .jobs import Job, Jobs
 from .lockfile import Dependencies
+from .money import Estimate
 from .payload import Payload
+from .rental import Rented as Rented
+from .rental import estimate_of, rental_form
 from .space import Arithmetic
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 MOST_COUNTED = 10_000_000
 """Rows that are walked one by one; of more only the arithmetic is said."""
 
 _AT_ONCE = 4096
 
 Known = Literal["done", "failed", "stale"]
+Mark = Literal["+", "~", "-", "="]
 Progress = Callable[[int, int], None]
 """Called now and then with rows walked and rows in all."""
 
@@ -87,12 +93,20 @@ class Digest:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing `apply` would do. Marks: + new, ~ changed, = left as it is."""
+    """One thing `apply` would do. Marks: + new, ~ changed, - removed, = left as it is.
 
-    mark: Literal["+", "~", "="]
+    Of a machine: `size` is what it is or shall be, `hourly` its price in US dollars afterwards; `path` is what
+    in the file it comes from, on `line`.
+    """
+
+    mark: Mark
     verb: str
     address: str
     reason: str
+    size: str | None = None
+    hourly: float | None = None
+    path: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,8 @@ class InputUsed:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What of the world the plan speaks of. `lock_file` is a file name, `payload` None when it was not packed."""
+    """What of the world the plan speaks of. `lock_file` is a file name, `payload` None when it was not packed,
+    `rental` None where nothing is rented or nobody looked."""
 
     spec: str
     lock_file: str
@@ -114,11 +129,13 @@ class Surroundings:
     payload: Payload | None
     inputs: tuple[InputUsed, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    rental: Rented | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection."""
+    """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection.
+    `estimate` is what rented machines will cost; None where none are needed."""
 
     ensemble: Ensemble
     around: Surroundings
@@ -129,6 +146,7 @@ class Plan:
     actions: tuple[Action, ...]
     counts: Counts | None = None
     digest: Digest | None = None
+    estimate: Estimate | None = None
 
     @property
     def is_selection(self) -> bool:
@@ -137,6 +155,20 @@ class Plan:
     @property
     def has_something_to_do(self) -> bool:
         return any(action.mark != "=" for action in self.actions)
+
+    @property
+    def refusal(self) -> Problem | None:
+        """Why its machines must not be rented: they are sure to cost more than `max_cost`. To take results home,
+        or to give machines back, is never refused."""
+        if self.estimate is None or not (self.estimate.to_do or self.asks_for_money):
+            return None
+        return money.refused(self.estimate, self.ensemble.cluster.max_cost)
+
+    @property
+    def asks_for_money(self) -> bool:
+        """Whether applying it makes the study cost more an hour than it does now."""
+        rental = self.around.rental
+        return self.estimate is not None and rental is not None and rental.is_dearer_after
 
     def to_json(self) -> dict[str, Any]:
         """As schemas/plan.schema.json says."""
@@ -151,7 +183,7 @@ class Plan:
             "dependencies": _dependencies_form(self.around),
             "payload": _payload_form(self.ensemble, self.around),
             "inputs": [dict(vars(used)) for used in self.around.inputs],
-            "cluster": {"provider": self.ensemble.cluster.provider, "slots": self.ensemble.cluster.slots},
+            "cluster": _cluster_form(self),
             "results": [_sink_form(sink) for sink in self.ensemble.results],
             "counts": self.counts.to_json() if self.counts else None,
             "digest": dict(vars(self.digest)) if self.digest else None,
@@ -284,6 +316,45 @@ def _by_state(rows: int, ids: Distinct, recorded: Recorded | None, payload: str)
     return Counts(rows, jobs, done, failed, stale, to_do=jobs - done - failed - stale)
 
 
+# ── the third, where machines are rented ─────────────────────────────────────────────────────
+def with_rental(
+    plan: Plan,
+    rental: Rented,
+    *,
+    seconds_per_job: float | None,
+    again: int = 0,
+    line_of: Callable[[Path], int | None] = lambda _path: None,
+) -> Plan:
+    """A counted plan with what has to happen to its machines, and what they will cost.
+
+    `again` failed jobs are computed anew besides; `seconds_per_job` is their mean so far (None: not known).
+    Where no machine stands and nothing is to be computed, none is rented. `line_of` finds the line of a path.
+    """
+    plan = replace(plan, around=replace(plan.around, rental=rental))
+    to_do = again + (plan.counts.to_do + plan.counts.stale if plan.counts else 0)
+    if not (to_do or rental.standing):
+        return plan
+    estimated = estimate_of(rental, plan.ensemble.cluster, to_do=to_do, seconds_per_job=seconds_per_job)
+    renting = tuple(_renting(change, line_of(change.cause)) for change in rental.changes)
+    return replace(plan, estimate=estimated, actions=(*renting, *plan.actions))
+
+
+_MARKS: Mapping[Verb, Mark] = {"create": "+", "resize": "~", "replace": "~", "power on": "~", "remove": "-"}
+
+
+def _renting(change: Change, line: int | None) -> Action:
+    return Action(
+        mark=_MARKS[change.verb],
+        verb=change.verb,
+        address=change.name,
+        reason=change.reason,
+        size=change.size,
+        hourly=float(change.hourly),
+        path=dotted(change.cause),
+        line=line,
+    )
+
+
 # ── actions ──────────────────────────────────────────────────────────────────────────────────
 def _locking(around: Surroundings) -> tuple[Action, ...]:
     dependencies = around.dependencies
@@ -331,6 +402,16 @@ def _arithmetic_form(block: Arithmetic) -> dict[str, Any]:
         "merged": block.merged,
         "excluded": block.excluded,
         "count": block.count,
+    }
+
+
+def _cluster_form(plan: Plan) -> dict[str, Any]:
+    cluster, rental = plan.ensemble.cluster, plan.around.rental
+    return {
+        "provider": cluster.provider,
+        "slots": cluster.slots,
+        "rented": cluster.is_rented,
+        "rental": rental_form(rental, cluster, plan.estimate) if rental else None,
     }
 
 

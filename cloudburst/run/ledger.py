@@ -62,6 +62,10 @@ SELECT {_COLUMNS} {_FROM} WHERE o.status = 'failed' AND p.digest = ? AND NOT EXI
 _FAILURES = f"{_FAILED} ORDER BY o.row, o.id"
 _LATEST_FAILURES = f"{_FAILED} ORDER BY o.line DESC LIMIT ?"
 
+_NEWEST = 10_000
+_MEAN_SECONDS = """
+SELECT avg(seconds) FROM (SELECT seconds FROM outcomes WHERE payload = ? ORDER BY line DESC LIMIT ?)"""
+
 _DONE_AFTER = """
 SELECT o.line, o.id, o.attempt, o.row FROM outcomes o
 WHERE o.line > ? AND o.payload = ? AND o.status = 'done' AND NOT EXISTS (
@@ -385,6 +389,12 @@ class Ledger:
         """Kept up to date by the database: the same time for ten jobs and for ten million."""
         found = self._rows("SELECT done, failed FROM payloads WHERE digest = ?", (payload,))
         return Counts(*next(found, (0, 0)))
+
+    def mean_seconds(self, payload: str) -> float | None:
+        """Of an attempt with this payload, the newest ten thousand; None before the first."""
+        number = self._number(payload)
+        found = self._rows(_MEAN_SECONDS, (number, _NEWEST)) if number is not None else iter(())
+        return next((mean for (mean,) in found), None)
 
     def newest_payload(self) -> str | None:
         """The payload of the run that began last."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import jsonschema
@@ -12,10 +13,20 @@ import pytest
 
 from cloudburst import assets
 from cloudburst.compile import plan as room
+from cloudburst.compile.fleet import Machine, Wanted
 from cloudburst.compile.jobs import Jobs, make_jobs
 from cloudburst.compile.lockfile import Dependencies, Lock
 from cloudburst.compile.payload import Payload
-from cloudburst.compile.plan import Distinct, InputUsed, Plan, Surroundings, count, outline
+from cloudburst.compile.plan import (
+    Distinct,
+    InputUsed,
+    Plan,
+    Surroundings,
+    count,
+    outline,
+    with_rental,
+)
+from cloudburst.compile.rental import rented
 from cloudburst.compile.space import make_space
 from cloudburst.diagnostics import Diagnostic
 from cloudburst.spec.ensemble import (
@@ -295,7 +306,7 @@ def test_the_whole_form():
     assert form["inputs"] == [
         {"name": "topology", "kind": "file", "size": 12, "sha256": "ef" * 32, "pattern": "data/city.inp"}
     ]
-    assert form["cluster"] == {"provider": "local", "slots": 4}
+    assert form["cluster"] == {"provider": "local", "slots": 4, "rented": False, "rental": None}
     assert form["results"] == [
         {"kind": "table", "path": "results/net3.csv"},
         {"kind": "files", "path": "results/files"},
@@ -349,3 +360,92 @@ def test_many_ids_take_little_memory():
         tracemalloc.stop()
     assert groups == 200_000
     assert peak < 200_000 * 24
+
+
+# ── rented machines ──────────────────────────────────────────────────────────────────────────
+HOURLY = {"small": Decimal("0.036"), "large": Decimal("0.071")}
+WANTED = Wanted("net3", "nyc3", "small", "large", 3, "ubuntu", HOURLY)
+RENTS = replace(
+    NET3,
+    cluster=Cluster("digitalocean", workers=3, ttl=28800.0, max_cost=Decimal(25), reaper_token="REAPER"),
+)
+MANAGER = Machine(1, "cb-net3-manager", "manager", "small", "nyc3", "ubuntu", "active", HOURLY["small"], 0.0)
+
+
+def renting(*standing: Machine, recorded: Any = None, mean: float | None = None, again: int = 0) -> Plan:
+    rental = rented(WANTED, standing, (), 0.0, slots=12)
+    plan = planned(RENTS, recorded)
+    return with_rental(plan, rental, seconds_per_job=mean, again=again, line_of=lambda path: len(path))
+
+
+def everything_done(ensemble: Ensemble) -> Ledger:
+    jobs = jobs_of(ensemble)
+    return Ledger({jobs[index].id: "done" for index in range(jobs.count)})
+
+
+def test_machines_come_before_jobs_with_price_path_and_line():
+    plan = renting(MANAGER)
+    assert [(action.mark, action.verb, action.address) for action in plan.actions] == [
+        ("+", "create", "cb-net3-worker-1"),
+        ("+", "create", "cb-net3-worker-2"),
+        ("+", "create", "cb-net3-worker-3"),
+        ("+", "run", "rows[0:30]"),
+        ("~", "write", "results/net3.csv"),
+    ]
+    created = plan.actions[0]
+    assert (created.size, created.hourly, created.path, created.line) == (
+        "large",
+        0.071,
+        "cluster.workers",
+        2,
+    )
+    form = check_form(plan)
+    assert form["cluster"]["rental"]["machines"][0]["name"] == "cb-net3-manager"
+    assert form["cluster"]["rental"]["hourly_after"] == 0.249
+    assert plan.asks_for_money
+    assert plan.refusal is None
+
+
+def test_where_nothing_is_to_do_and_nothing_stands_nothing_is_rented():
+    plan = renting(recorded=everything_done(NET3))
+    assert not plan.has_something_to_do
+    assert plan.estimate is None
+    assert not plan.asks_for_money
+    assert check_form(plan)["cluster"]["rental"]["estimate"] is None
+
+
+def test_a_fleet_that_stands_is_kept_as_the_file_says_though_nothing_is_to_do():
+    plan = renting(MANAGER, recorded=everything_done(NET3))
+    assert plan.has_something_to_do
+    assert plan.asks_for_money
+
+
+def test_failed_jobs_that_are_tried_anew_need_machines():
+    plan = renting(recorded=everything_done(NET3), mean=60.0, again=4)
+    assert plan.estimate is not None
+    assert plan.estimate.to_do == 4
+    assert plan.estimate.seconds == 20.0
+
+
+def test_every_verb_has_its_mark():
+    off = replace(MANAGER, status="off")
+    twin = replace(MANAGER, id=9, created=5.0)
+    other = replace(MANAGER, id=3, name="cb-net3-worker-1", role="worker")
+    marks = {action.verb: action.mark for action in renting(off, twin, other).actions}
+    assert marks | {"resize": "~"} == {
+        "power on": "~",
+        "replace": "~",
+        "create": "+",
+        "remove": "-",
+        "resize": "~",
+        "run": "+",
+        "write": "~",
+    }
+    [resized] = [a for a in renting(replace(MANAGER, size="tiny")).actions if a.verb == "resize"]
+    assert resized.mark == "~"
+
+
+def test_what_is_sure_to_exceed_max_cost_is_refused():
+    plan = renting(mean=1e6)
+    assert plan.refusal is not None
+    assert plan.refusal.path == ("cluster", "max_cost")

@@ -118,6 +118,15 @@ def test_the_outcome_that_counts_is_the_last_attempt_of_the_payload_used_last(pa
         assert [x["attempt"] for x in ledger.attempts(ids(1)[0])] == [1, 1, 2]
 
 
+def test_the_mean_duration_is_of_the_attempts_with_one_payload(path: Path) -> None:
+    with opened(path) as ledger:
+        assert ledger.mean_seconds(NEW) is None
+        ledger.record([outcome(1, seconds=1.0), outcome(2, "failed", seconds=4.0)])
+        ledger.record([outcome(1, payload=OLD, seconds=100.0)])
+        assert ledger.mean_seconds(NEW) == 2.5
+        assert ledger.mean_seconds(OLD) == 100.0
+
+
 def test_failures_are_those_of_the_last_attempt(path: Path) -> None:
     with opened(path) as ledger:
         ledger.record(
