@@ -34,7 +34,7 @@ class Access:
 
     def create(self) -> None:
         """Makes the client's key and the `ssh` that uses it."""
-        _generate(self.key)
+        generate(self.key)
         self.programs.mkdir()
         wrapper = self.programs / "ssh"
         command = shlex.join((shutil.which("ssh") or "ssh", "-F", str(self.config)))
@@ -43,18 +43,21 @@ class Access:
 
     def host_key(self, name: str) -> Path:
         """The private key of a host, made when it is not there."""
-        place = self.directory / f"host-{name}"
+        place = self._place(name)
         if not place.exists():
-            _generate(place)
+            generate(place)
         return place
 
     def authorized_key(self) -> str:
         return _public(self.key)
 
+    def _place(self, name: str) -> Path:
+        return self.directory / f"host-{name}"
+
     def know(self, hosts: Iterable[Host]) -> None:
-        """Writes the configuration and the host keys it trusts, for exactly these hosts."""
+        """Writes the configuration and the host keys it trusts, for exactly those hosts that have a key of ours."""
         known, entries, addresses = [], [], []
-        for host in hosts:
+        for host in (host for host in hosts if self._place(host.name).exists()):
             algorithm, key = _public(self.host_key(host.name)).split()[:2]
             known.append(f"{host.public_address},{host.private_address} {algorithm} {key}\n")
             entries.append(f"Host lab-{host.name}\n  HostName {host.public_address}\n")
@@ -72,7 +75,8 @@ class Access:
         self.config.write_text("".join(entries))
 
 
-def _generate(place: Path) -> None:
+def generate(place: Path) -> None:
+    """Makes an ed25519 key pair without a passphrase: `place` and `place.pub`."""
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cloudburst-lab", "-f", place)
 
 

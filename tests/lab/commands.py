@@ -43,13 +43,16 @@ def succeeds(*argv: str | Path) -> bool:
     return done.returncode == 0
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Returns once the condition holds. Raises LabError, naming `what`, when it does not in `seconds`."""
+def until(condition: Callable[[], object], what: str, seconds: float = 60, pause: float = 0.05) -> None:
+    """Returns once the condition holds. Raises LabError, naming `what`, when it does not in `seconds`.
+
+    It is looked at every `pause` seconds.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise LabError(f"{what}: not so after {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def alive(pid: int, mark: str) -> bool:

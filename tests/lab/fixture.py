@@ -16,7 +16,9 @@ from typing import IO
 import pytest
 
 from . import stock
+from .lives import NAME, Life, Table, computed_alone
 from .missing import missing
+from .rented import RentedLab
 from .swarm import Lab
 
 REQUIRED = "CLOUDBURST_REQUIRE_LAB"
@@ -33,10 +35,46 @@ def lab() -> Iterator[Lab]:
         yield Lab.attach(Path(chosen).resolve())
         return
     _require()
-    with _only_here():
+    with _only_here("lab"):
         started = Lab.start()
         yield started
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def rented_lab() -> Iterator[RentedLab]:
+    """An account at the imitation of DigitalOcean whose droplets are hosts; what was said has to be as described.
+
+    The account is the session's: a test takes back what it made, or asks for `rented`.
+    """
+    _require()
+    with _only_here("rented"):
+        started = RentedLab()
+        with started:
+            yield started
+            assert started.imitation.violations() == []
+
+
+@pytest.fixture
+def rented(rented_lab: RentedLab) -> Iterator[RentedLab]:
+    """The same, with an account that is empty before the test and after it."""
+    yield rented_lab
+    rented_lab.clear()
+
+
+@pytest.fixture(scope="session")
+def alone(rented_lab: RentedLab, tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """What a life's jobs come to, as this machine computes them by itself."""
+    return computed_alone(rented_lab, tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture
+def life(rented: RentedLab, tmp_path: Path, alone: Table) -> Iterator[Life]:
+    """A study that rents, in an account that is empty before and after it; nobody asked for anything in it yet."""
+    rented.imitation.exchanges.clear()
+    project = rented.project(tmp_path, NAME)
+    yield Life(rented, project, alone)
+    project.end()
 
 
 @pytest.fixture
@@ -58,14 +96,14 @@ def _require() -> None:
 
 
 @contextlib.contextmanager
-def _only_here() -> Iterator[None]:
+def _only_here(what: str) -> Iterator[None]:
     """Fails in the second process of one session that wants a lab: the tests were spread over several."""
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     if session is None:
         yield
         return
     stock.runs().mkdir(parents=True, exist_ok=True)
-    place = stock.runs() / f"session-{session}.lock"
+    place = stock.runs() / f"session-{session}-{what}.lock"
     with place.open("w") as file:
         if not _locked(file):
             pytest.fail(
@@ -95,9 +133,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _uses_lab(item: pytest.Item) -> bool:
-    """Does a test ask for this fixture, and not for another of that name?"""
+    """Does a test ask for one of these fixtures, and not for another of that name?"""
     definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return any(one.func.__module__ == __name__ for one in definitions.get("lab", ()))
+    asked = (*definitions.get("lab", ()), *definitions.get("rented_lab", ()))
+    return any(one.func.__module__ == __name__ for one in asked)
 
 
 def _timeout(item: pytest.Item) -> pytest.MarkDecorator:

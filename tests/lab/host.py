@@ -6,13 +6,13 @@ off and on, from any process on this machine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,32 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """What a host keeps when it is off: its changes to the image, and Docker's directory."""
+
+    directory: Path
+
+    @property
+    def upper(self) -> Path:
+        return self.directory / "upper"
+
+    @property
+    def docker(self) -> Path:
+        return self.directory / "docker"
+
+    def copy(self, to: Disk) -> None:
+        """Copies it, as it is at this moment."""
+        to.directory.mkdir(parents=True, exist_ok=True)
+        for part, place in ((self.upper, to.upper), (self.docker, to.docker)):
+            run("cp", "--archive", "--reflink=auto", part, place)
+
+
+@dataclass(frozen=True)
 class Host:
     """A host by its directory. `number` is its place in the networks: 0 is the first.
 
-    `image` is the root file system it starts from, `layers` the Docker images it starts with.
+    `image` is the root file system it starts from, `layers` the Docker images it starts with. Its name is
+    its own on this ground; `hostname`, what it calls itself, need not be.
     """
 
     name: str
@@ -47,53 +69,71 @@ class Host:
     image: Path
     layers: Path | None
     size: Size
+    hostname: str
+
+    @property
+    def place(self) -> int:
+        """The last part of its addresses."""
+        return FIRST + self.number
 
     @property
     def public_address(self) -> str:
-        return str(self.network.public[FIRST + self.number])
+        return str(self.network.public[self.place])
 
     @property
     def private_address(self) -> str:
-        return str(self.network.private[FIRST + self.number])
+        return str(self.network.private[self.place])
 
     # ── made and removed ─────────────────────────────────────────────────────────────────────
-    def prepare(self, authorized_key: str, host_key: Path) -> None:
-        """Writes what tells this host from its image, and plugs it in. It is not switched on yet."""
-        upper = self.directory / "upper"
+    def prepare(self, identity: Mapping[str, str], disk: Disk | None = None) -> None:
+        """Writes what tells this host from its image, and plugs it in. It is not switched on yet.
+
+        `identity` has texts of files by their paths (`entered_by`, or a seed); only root may read them. The disk
+        it starts with is empty, or a copy of `disk`.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        own = Disk(self.directory)
+        if disk is None:
+            own.upper.mkdir()
+            self._share_layers(own.docker)
+        else:
+            disk.copy(own)
         files = {
-            "etc/hostname": f"{self.name}\n",
-            "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n",
+            "etc/hostname": f"{self.hostname}\n",
+            "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {self.hostname}\n",
             "etc/resolv.conf": _resolvers(),
             "etc/docker/daemon.json": json.dumps({"log-level": "warn"}),
-            "etc/ssh/sshd_config.d/lab.conf": _SSHD,
-            "root/.ssh/authorized_keys": authorized_key,
+            **identity,
         }
         for name, text in files.items():
-            place = upper / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
-        shutil.copy(host_key, upper / "etc/ssh/ssh_host_lab_key")
-        (upper / "usr/sbin").mkdir(parents=True)
-        shutil.copy(BOOT / "init.sh", upper / "usr/sbin/lab-init")
-        (upper / "usr/sbin/lab-init").chmod(0o755)
-        for private in ("root", "root/.ssh"):
-            (upper / private).chmod(0o700)
-        self._share_layers()
-        (self.directory / "meminfo").write_text(_meminfo(self.size.memory_mb * 1024))
-        self.network.plug_in(self.name, FIRST + self.number)
+            _write(own.upper, name, text, mode=0o600 if name in identity else 0o644)
+        for name, source in _PROGRAMS.items():
+            _write(own.upper, name, (BOOT / source).read_text(), mode=0o755)
+        for name in _SWITCHES:
+            (own.upper / name).unlink(missing_ok=True)
+            (own.upper / name).symlink_to("/usr/bin/systemctl")
+        self.plug_in()
+        self.fit(self.size)
 
-    def _share_layers(self) -> None:
+    def _share_layers(self, docker: Path) -> None:
         """Docker's directory; the layers in it by hard link, since a daemon never writes into one."""
-        docker = self.directory / "docker"
         docker.mkdir(mode=0o710)
         if self.layers is not None:
             run("cp", "--archive", "--link", self.layers / "overlay2", docker)
             run("cp", "--archive", self.layers / "image", docker)
 
+    def plug_in(self) -> None:
+        """Its network namespace and cables."""
+        self.network.plug_in(self.name, self.place)
+
+    def fit(self, size: Size) -> None:
+        """Writes down the memory that programs inside are told of."""
+        (self.directory / "meminfo").write_text(_meminfo(size.memory_mb * 1024))
+
     def remove(self) -> None:
         """Switches the host off and removes everything of it, also when only a part was made."""
         self.power_off()
-        self.network.unplug(self.name, FIRST + self.number)
+        self.network.unplug(self.name, self.place)
         cgroups.remove(self._group)
         run("rm", "-rf", "--one-file-system", self.directory)
 
@@ -104,6 +144,12 @@ class Host:
 
     def power_on(self) -> None:
         """Switches the host on; returns when its sshd and its Docker daemon answer."""
+        self.switch_on()
+        self.wait_for_ssh()
+        self.wait_for_docker()
+
+    def switch_on(self) -> None:
+        """Switches the host on, and waits for nothing."""
         if self.is_on:
             raise LabError(f"{self.name} is on already")
         procs = cgroups.create(self._group, cpus=self.size.cpus, memory_mb=self.size.memory_mb)
@@ -113,22 +159,29 @@ class Host:
             self.directory,
             self.network.netns(self.name),
             self.image,
-            self.name,
+            self.hostname,
             *procs,
             env=ENVIRONMENT,
         )
-        self.wait_for_ssh()
-        self.wait_for_docker()
 
     def power_off(self) -> None:
         """Pulls the plug: every process of the host is gone at once, its disks stay as they were."""
+        until(self._killed, f"{self.name} is off", 20)
+
+    def _killed(self) -> bool:
+        """Is the host off? If not, kills its first process; one that is being switched on has none yet."""
         holder = self._holder()
         if holder is None:
-            return
+            return True
         # The end of a process namespace's first process is the end of all its processes.
         for pid in _children(holder):
-            os.kill(pid, signal.SIGKILL)
-        until(lambda: not self.is_on, f"{self.name} is off", 20)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    def shut_down(self) -> None:
+        """Asks the host to switch itself off, as `poweroff` inside does, and waits for nothing."""
+        self.sh("poweroff")
 
     def reboot(self) -> None:
         """Stops the Docker daemon in peace, then switches off and on."""
@@ -163,19 +216,19 @@ class Host:
     # ── faults ───────────────────────────────────────────────────────────────────────────────
     def partition(self) -> None:
         """Takes both cables out."""
-        self.network.switch(FIRST + self.number, "down")
+        self.network.switch(self.place, "down")
 
     def heal(self) -> None:
         """Puts both cables back."""
-        self.network.switch(FIRST + self.number, "up")
+        self.network.switch(self.place, "up")
 
     def block_egress(self) -> None:
         """Closes the way out of the lab (package indexes, name servers); the lab's networks stay."""
-        self.network.cut_off(FIRST + self.number, cut=True)
+        self.network.cut_off(self.place, cut=True)
 
     def allow_egress(self) -> None:
         """Opens the way out of the lab again."""
-        self.network.cut_off(FIRST + self.number, cut=False)
+        self.network.cut_off(self.place, cut=False)
 
     def kill_daemon(self, *, comes_back: bool = False) -> None:
         """Kills the Docker daemon with SIGKILL, its containers go on.
@@ -255,6 +308,17 @@ class Host:
         return succeeds(*self.command("pgrep", "-x", program))
 
 
+def entered_by(authorized_key: str, host_key: str) -> Mapping[str, str]:
+    """The identity of a host whose keys the lab makes: who may enter, and by which key it is known."""
+    return {
+        "etc/ssh/sshd_config.d/lab.conf": _SSHD,
+        "etc/ssh/ssh_host_lab_key": host_key,
+        "root/.ssh/authorized_keys": authorized_key,
+    }
+
+
+_PROGRAMS = {"usr/sbin/lab-init": "init.sh", "usr/bin/systemctl": "systemctl.py"}
+_SWITCHES = ("usr/sbin/poweroff", "usr/sbin/halt", "usr/sbin/reboot", "usr/sbin/shutdown")
 _SSHD = """\
 HostKey /etc/ssh/ssh_host_lab_key
 PermitRootLogin prohibit-password
@@ -263,6 +327,16 @@ UseDNS no
 MaxStartups 100:30:200
 MaxSessions 100
 """
+
+
+def _write(upper: Path, name: str, text: str, *, mode: int) -> None:
+    """A file, and the directories over it; root's own are closed to others."""
+    place = upper / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+    place.chmod(mode)
+    for private in {Path("root"), Path("root/.ssh")} & set(Path(name).parents):
+        (upper / private).chmod(0o700)
 
 
 def _resolvers() -> str:

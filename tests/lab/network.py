@@ -57,7 +57,8 @@ class Network:
 
     def down(self) -> None:
         """Removes what `claim` and `up` made; what is not there is no error."""
-        succeeds("nft", "delete", "table", "inet", self.table)
+        for table in (self.table, f"{self.table}_walls"):
+            succeeds("nft", "delete", "table", "inet", table)
         for bridge in (self.private_bridge, self.public_bridge):
             succeeds("ip", "link", "delete", bridge)
 
@@ -73,7 +74,7 @@ table inet {self.table} {{
   }}
   chain leave {{
     type nat hook postrouting priority srcnat;
-    ip saddr {self.public} oifname != {bridges} masquerade
+    ip saddr {self.public} oifname != {{ "lo", "{self.public_bridge}", "{self.private_bridge}" }} masquerade
   }}
 }}
 """
@@ -118,8 +119,57 @@ table inet {self.table} {{
     def unplug(self, name: str, number: int) -> None:
         """Removes a host's namespace and cables; what is not there is no error."""
         succeeds("ip", "netns", "delete", self.netns(name))
-        for link in self.links(number):
+        bridges = (self.public_bridge, self.private_bridge)
+        for link, bridge, network in zip(
+            self.links(number), bridges, (self.public, self.private), strict=True
+        ):
             succeeds("ip", "link", "delete", link)
+            # Another host may have the address next, with another card.
+            succeeds("ip", "neighbor", "delete", str(network[number]), "dev", bridge)
+
+    # ── walls between hosts ──────────────────────────────────────────────────────────────────
+    def route_everything(self) -> None:
+        """Hosts that are `set_apart` reach each other by way of this machine, which forwards and can filter."""
+        for bridge in (self.public_bridge, self.private_bridge):
+            _forwarding(bridge).write_text("1")
+            settings = Path("/proc/sys/net/ipv4")
+            # The machine answers for every address on the bridge, at once, and sends nobody elsewhere.
+            (settings / f"conf/{bridge}/proxy_arp_pvlan").write_text("1")
+            (settings / f"neigh/{bridge}/proxy_delay").write_text("0")
+            (settings / f"conf/{bridge}/send_redirects").write_text("0")
+
+    def set_apart(self, number: int) -> None:
+        """No frame of this host gets to another host directly."""
+        for link in self.links(number):
+            Path(f"/sys/class/net/{link}/brport/isolated").write_text("1")
+
+    def build_walls(self, rules: str) -> None:
+        """Puts the chains `inbound` and `outbound`, and those they jump to, in the place of the ones before.
+
+        `inbound` sees what would begin a conversation with a host, `outbound` what a host would begin;
+        answers pass. Raises LabError when nft does not take the rules, and then the old ones stay.
+        """
+        table = f"inet {self.table}_walls"
+        base = """
+  chain forward {
+    type filter hook forward priority -5
+    ct state established,related accept
+    jump outbound
+    jump inbound
+  }
+  chain output {
+    type filter hook output priority -5
+    ct state established,related accept
+    jump inbound
+  }
+  chain input {
+    type filter hook input priority -5
+    ct state established,related accept
+    jump outbound
+  }
+"""
+        text = f"add table {table}\ndelete table {table}\ntable {table} {{\n{rules}{base}}}\n"
+        run("nft", "-f", "-", stdin=text)
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────
     def switch(self, number: int, state: str) -> None:

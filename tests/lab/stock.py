@@ -28,6 +28,7 @@ SUITE_PYTHON = (3, 11)
 RECIPES = Path(__file__).resolve().parent / "images"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 HOST_PACKAGES = (
+    "cloud-init",
     "curl",
     "docker.io",
     "iproute2",
@@ -37,6 +38,7 @@ HOST_PACKAGES = (
     "nftables",
     "openssh-server",
     "procps",
+    "python3",
     "util-linux",
 )
 PYTHON = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"

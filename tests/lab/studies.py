@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .commands import LabError, until
 from .host import Host
-from .swarm import Lab
 
 PATIENCE = 500.0
 """Seconds a command of a test may take."""
@@ -61,11 +60,23 @@ def jobs_that_wait(name: str, count: int, pause: float, **worker: object) -> dic
     }
 
 
+class Machines(Protocol):
+    """What a study needs to know of the machines it runs on: the lab's swarm, or a fleet rented for it."""
+
+    @property
+    def hosts(self) -> tuple[Host, ...]: ...
+    @property
+    def manager(self) -> Host: ...
+    @property
+    def address(self) -> str: ...
+    def environment(self) -> Mapping[str, str]: ...
+
+
 @dataclass
 class Project:
     """One study in one directory. `provider` is the lab's swarm unless it is given."""
 
-    lab: Lab
+    lab: Machines
     place: Path
     name: str
     provider: object = None
@@ -243,7 +254,7 @@ def standing(project: Project) -> Iterator[Project]:
         project.forget_begun()
 
 
-def everywhere(lab: Lab, look: Callable[[Host], Any]) -> dict[str, Any]:
+def everywhere(lab: Machines, look: Callable[[Host], Any]) -> dict[str, Any]:
     """What `look` finds on each host, all at the same time, by the host's name."""
     with ThreadPoolExecutor(len(lab.hosts)) as pool:
         return dict(zip((host.name for host in lab.hosts), pool.map(look, lab.hosts), strict=True))

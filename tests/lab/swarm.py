@@ -92,10 +92,7 @@ class Lab:
 
     def host(self, name: str) -> Host:
         """The host of that name. Raises LabError when there is none."""
-        for host in self.hosts:
-            if host.name == name:
-                return host
-        raise LabError(f"no host {name}: there are {', '.join(host.name for host in self.hosts)}")
+        return self._ground.host(name)
 
     def add_worker(self) -> Host:
         """One more host, in the swarm and Ready."""

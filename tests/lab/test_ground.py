@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import Lab
-from lab.commands import run, succeeds
-from lab.ground import RECORD, abandoned
+import pytest
+
+from lab import Lab, Size
+from lab.commands import LabError, run, succeeds
+from lab.ground import RECORD, abandoned, find
 from lab.network import Network
 from lab.stock import runs
 from lab.swarm import clean
@@ -39,6 +42,29 @@ def test_only_a_run_whose_process_has_ended_is_abandoned(tmp_path: Path) -> None
     assert [left.directory for left in abandoned(tmp_path)] == [killed, another_took_its_number]
     everyone = [left.directory for left in abandoned(tmp_path, everyone=True)]
     assert everyone == [running, killed, another_took_its_number]
+
+
+def test_hosts_noted_at_the_same_time_have_numbers_of_their_own_and_none_comes_back_soon(
+    tmp_path: Path,
+) -> None:
+    ground = find(_record(tmp_path, 7, os.getpid(), _own_start()))
+    names = [f"host-{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        noted = list(pool.map(lambda name: ground.note(name, Size(), tmp_path, None), names))
+    assert sorted(host.number for host in noted) == list(range(24))
+    (directory,) = tmp_path.iterdir()
+    record = json.loads((directory / RECORD).read_text())
+    (directory / RECORD).write_text(json.dumps({**record, "hosts": record["hosts"][:2]}))
+    assert ground.note("another", Size(), tmp_path, None).number == 24
+    assert len({host.public_address for host in ground.hosts}) == 3
+
+
+def test_a_host_may_call_itself_other_than_its_ground_does(tmp_path: Path) -> None:
+    ground = find(_record(tmp_path, 7, os.getpid(), _own_start()))
+    ground.note("droplet-1", Size(), tmp_path, None, hostname="cb-waves-manager")
+    assert ground.host("cb-waves-manager") == ground.host("droplet-1")
+    with pytest.raises(LabError, match="no host other: there are cb-waves-manager"):
+        ground.host("other")
 
 
 def test_labs_side_by_side_share_no_address() -> None:
