@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -35,14 +36,20 @@ class HereDocker:
 @dataclass(frozen=True)
 class SshDocker:
     """The Docker of a machine that is reached by ssh. `host` may be a name of the user's ssh configuration;
-    without `user` and `port` that configuration says them. `socket` is a path over there."""
+    without `user` and `port` that configuration says them. `socket` is a path over there. `options` are
+    settings of ssh (`IdentityFile=/…`) that go before the user's own; `name` is what people call the machine
+    where its address says little."""
 
     host: str
     user: str = ""
     port: int | None = None
     socket: str = SOCKET
+    options: tuple[str, ...] = ()
+    name: str = ""
 
     def __str__(self) -> str:
+        if self.name:
+            return self.name
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"ssh://{self.user + '@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
@@ -50,7 +57,8 @@ class SshDocker:
     def shell_words(self) -> str:
         """What a person types to get there."""
         port = f"-p {self.port} " if self.port else ""
-        return f"ssh {port}{self.user + '@' if self.user else ''}{self.host}"
+        options = "".join(f"-o {shlex.quote(option)} " for option in self.options)
+        return f"ssh {options}{port}{self.user + '@' if self.user else ''}{self.host}"
 
 
 Docker = HereDocker | SshDocker

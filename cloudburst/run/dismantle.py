@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..compile.stack import stack_name
 from ..errors import ProviderError
@@ -30,20 +30,26 @@ LOOK_EVERY = 0.5
 @dataclass(frozen=True)
 class Remains:
     """What of a study is on a swarm, by kind. Volumes are those of the home node; the cache that studies
-    share is none of them."""
+    share is none of them. `swarms` is the swarm itself, where it was made for the study."""
 
     services: tuple[Service, ...] = ()
     networks: tuple[Named, ...] = ()
     volumes: tuple[Named, ...] = ()
     secrets: tuple[Named, ...] = ()
     configs: tuple[Named, ...] = ()
+    swarms: tuple[Named, ...] = ()
 
     def __bool__(self) -> bool:
         return any(names for _, names in self.by_kind())
 
+    @property
+    def of_stack(self) -> bool:
+        """Whether there is more than the swarm itself."""
+        return bool(replace(self, swarms=()))
+
     def by_kind(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """`("service", ("cb-waves_queue", …))` and so on; kinds without any are left out."""
-        for kind in ("service", "network", "volume", "secret", "config"):
+        for kind in ("service", "network", "volume", "secret", "config", "swarm"):
             found: tuple[Named, ...] = getattr(self, f"{kind}s")
             if found:
                 yield kind, tuple(one.name for one in found)

@@ -129,7 +129,7 @@ class Ssh:
     def _command(self) -> list[str]:
         options = [*_OURS, f"ControlPath={self._control}", f"ConnectTimeout={max(1, round(self._patience))}"]
         command = ["ssh", "-T"]
-        for option in options:
+        for option in (*options, *self._to.options):
             command += ["-o", option]
         if self._to.port is not None:
             command += ["-p", str(self._to.port)]

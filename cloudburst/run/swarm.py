@@ -20,6 +20,7 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 
 from ..errors import ProviderError, Unreachable
+from ..secret import Secret
 from .link import Link
 
 OUTDATED = "update out of sequence"
@@ -29,6 +30,11 @@ TRIES = 10
 
 STUDY = "cloudburst.study"
 HOME = "cloudburst.home"
+MADE = "cloudburst.made"
+"""On a swarm, and on the bridges of its machines: the study they were made for."""
+MEMBER = "cloudburst.member"
+LEAVING = "cloudburst.leaving"
+"""On a node: what its study calls the machine; that it is being emptied to leave."""
 SERVICE_NAME = "com.docker.swarm.service.name"
 
 OLDEST_API = (1, 41)
@@ -41,6 +47,19 @@ REGISTRY_WITHIN = 10
 """Seconds. Logs of a task come from its node, which may be the one that is gone; a registry may be far."""
 
 BRIDGE = "docker_gwbridge"
+_BRIDGE_OF_DOCKER = {
+    "com.docker.network.bridge.enable_icc": "false",
+    "com.docker.network.bridge.enable_ip_masquerade": "true",
+    "com.docker.network.bridge.name": BRIDGE,
+}
+"""How Docker itself makes it when a machine comes into a swarm."""
+_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+LOOPBACK = "127.0.0.1"
+
+PORT = 2377
+"""Where a manager listens for its nodes."""
+SUBNET_BITS = 24
+"""Of each network between the nodes."""
 
 _T = TypeVar("_T")
 
@@ -107,7 +126,10 @@ class Service(Named):
 
 @dataclass(frozen=True)
 class Standing:
-    """What Docker says of itself on the machine we talk to. `swarm`: `active`, `inactive`, `locked`, `pending` …"""
+    """What Docker says of itself on the machine we talk to. `swarm`: `active`, `inactive`, `locked`, `pending` …
+
+    `address` is where it talks to its swarm, `managers` are the addresses (`10.0.0.1:2377`) of those it obeys.
+    """
 
     node: str
     name: str
@@ -115,6 +137,19 @@ class Standing:
     manages: bool
     engine: str
     api: tuple[int, ...]
+    address: str = ""
+    managers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The network by which containers of a swarm reach their own machine. `as_docker_makes_it`: nobody has
+    set anything; `in_use`: containers are on it."""
+
+    labels: Mapping[str, str]
+    on_loopback: bool
+    as_docker_makes_it: bool
+    in_use: bool
 
 
 class Swarm:
@@ -152,7 +187,39 @@ class Swarm:
             manages=bool(swarm.get("ControlAvailable")),
             engine=str(version.get("Version", "")),
             api=tuple(int(part) for part in str(version.get("ApiVersion", "0")).split(".")),
+            address=str(swarm.get("NodeAddr") or ""),
+            managers=tuple(str(one["Addr"]) for one in swarm.get("RemoteManagers") or ()),
         )
+
+    def made_by(self) -> str:
+        """The study this swarm was made for; empty when somebody else made it. Asked of a manager."""
+        found = self._ask(lambda client: client.inspect_swarm())
+        return str((found["Spec"].get("Labels") or {}).get(MADE, ""))
+
+    def pool(self) -> tuple[str, ...]:
+        """Where the networks between its nodes have their addresses, as CIDRs. Asked of a manager."""
+        found = self._ask(lambda client: client.inspect_swarm())
+        return tuple(found.get("DefaultAddrPool") or ())
+
+    def bridge(self) -> Bridge | None:
+        """Of the machine we talk to; None while there is none."""
+        try:
+            found = self._ask(lambda client: client.inspect_network(BRIDGE))
+        except _Absent:
+            return None
+        options = dict(found.get("Options") or {})
+        return Bridge(
+            labels=found.get("Labels") or {},
+            on_loopback=options.get(_BINDING) == LOOPBACK,
+            as_docker_makes_it=options == _BRIDGE_OF_DOCKER,
+            in_use=bool(found.get("Containers")),
+        )
+
+    def subnets(self) -> tuple[str, ...]:
+        """The CIDRs of all networks that Docker has on this machine, in use or not."""
+        networks = self._ask(lambda client: client.networks())
+        configured = (one for net in networks for one in (net.get("IPAM") or {}).get("Config") or ())
+        return tuple(str(one["Subnet"]) for one in configured if one.get("Subnet"))
 
     def nodes(self) -> tuple[Node, ...]:
         found = self._ask(lambda client: client.nodes())
@@ -259,26 +326,86 @@ class Swarm:
     # ── acting ───────────────────────────────────────────────────────────────────────────────
     def label_node(self, node: str, key: str, value: str | None) -> None:
         """Set a label of a node, or take it away. What another command changes meanwhile stays."""
+        self.set_node(node, {key: value})
 
-        def update(client: Client) -> bool:
+    def set_node(
+        self, node: str, labels: Mapping[str, str | None], *, availability: str | None = None
+    ) -> None:
+        """Set labels of a node, or take them away (None), and what it is available for, all at once.
+        What another command changes meanwhile stays."""
+
+        def update(client: Client) -> None:
             found = client.inspect_node(node)
             spec = found["Spec"]
-            labels = {**(spec.get("Labels") or {})}
-            labels.pop(key, None)
-            if value is not None:
-                labels[key] = value
-            try:
-                client.update_node(node, found["Version"]["Index"], {**spec, "Labels": labels})
-            except APIError as error:
-                if OUTDATED not in str(error.explanation):
-                    raise
-                return False
-            return True
+            changed = {**(spec.get("Labels") or {}), **labels}
+            kept = {key: value for key, value in changed.items() if value is not None}
+            given = {} if availability is None else {"Availability": availability}
+            client.update_node(node, found["Version"]["Index"], {**spec, "Labels": kept, **given})
 
-        for _ in range(TRIES):
-            if self._ask(update):
-                return
-        raise ProviderError(f"Docker on {self._link.where} does not keep still: {OUTDATED}", "try again")
+        self._insist(update)
+
+    def remove_node(self, node: str) -> None:
+        """Also one that is not down, and does not know of it."""
+        self._remove(lambda client: client.remove_node(node, force=True))
+
+    def init(self, address: str, pool: str, made_for: str) -> None:
+        """Make a swarm that this machine manages, on this address of it and no other."""
+
+        def make(client: Client) -> None:
+            client.init_swarm(
+                advertise_addr=address,
+                listen_addr=f"{address}:{PORT}",
+                data_path_addr=address,
+                default_addr_pool=[pool],
+                subnet_size=SUBNET_BITS,
+                swarm_spec={"Name": "default", "Labels": {MADE: made_for}},
+            )
+
+        self._ask(make)
+
+    def worker_token(self) -> Secret:
+        """What a machine must say to be let in as a worker."""
+        return Secret(self._ask(lambda client: client.inspect_swarm())["JoinTokens"]["Worker"])
+
+    def rotate_worker_token(self) -> None:
+        """From now on nobody comes in with what was said before."""
+
+        def rotate(client: Client) -> None:
+            found = client.inspect_swarm()
+            client.update_swarm(found["Version"]["Index"], found["Spec"], rotate_worker_token=True)
+
+        self._insist(rotate)
+
+    def join(self, manager: str, token: Secret, address: str) -> None:
+        """Become a worker of the swarm whose manager is at that address, on this address of ours and no other."""
+
+        def enter(client: Client) -> None:
+            client.join_swarm(
+                [f"{manager}:{PORT}"],
+                token.reveal(),
+                listen_addr=f"{address}:{PORT}",
+                advertise_addr=address,
+                data_path_addr=address,
+            )
+
+        self._ask(enter)
+
+    def leave(self) -> None:
+        """Be in no swarm; where a manager leaves, which is the only one, the swarm is no more."""
+        self._ask(lambda client: client.leave_swarm(force=True))
+
+    def create_bridge(self, subnet: str, made_for: str) -> None:
+        """Before the machine is in a swarm: then Docker takes it, and binds to the loopback what it publishes."""
+        ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=subnet)])
+        options = {**_BRIDGE_OF_DOCKER, _BINDING: LOOPBACK}
+        self._ask(
+            lambda client: client.create_network(
+                BRIDGE, driver="bridge", options=options, ipam=ipam, labels={MADE: made_for}
+            )
+        )
+
+    def remove_bridge(self) -> None:
+        self._remove(lambda client: client.remove_network(BRIDGE))
 
     def create_secret(self, name: str, value: bytes, labels: Mapping[str, str]) -> None:
         self._ask(lambda client: client.create_secret(name, value, dict(labels)))
@@ -363,6 +490,23 @@ class Swarm:
         """What is gone already is removed."""
         with contextlib.suppress(_Absent):
             self._ask(act)
+
+    def _insist(self, change: Callable[[Client], None]) -> None:
+        """A change that reads what is there, made anew when that has changed before it arrived."""
+
+        def make(client: Client) -> bool:
+            try:
+                change(client)
+            except APIError as error:
+                if OUTDATED not in str(error.explanation):
+                    raise
+                return False
+            return True
+
+        for _ in range(TRIES):
+            if self._ask(make):
+                return
+        raise ProviderError(f"Docker on {self._link.where} does not keep still: {OUTDATED}", "try again")
 
     def _ask(self, question: Callable[[Client], _T]) -> _T:
         with self._translated():

@@ -56,6 +56,11 @@ def check_manager(standing: Standing, where: str) -> None:
             f"{where} is a worker of its swarm, and only a manager can be asked",
             "name a manager in `cluster.provider`: `docker node ls` on one lists them",
         )
+    check_engine(standing, where)
+
+
+def check_engine(standing: Standing, where: str) -> None:
+    """Raises ProviderError when Docker there is too old."""
     if standing.api < OLDEST_API:
         raise ProviderError(
             f"Docker {standing.engine} on {where} is too old",

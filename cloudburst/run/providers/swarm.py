@@ -18,7 +18,7 @@ from ...errors import ProviderError, Unreachable
 from ...secret import Secret
 from ...spec.ensemble import Ensemble
 from .. import credentials, rollout, secrets
-from ..contexts import find_docker
+from ..contexts import Docker
 from ..controller_client import ControllerClient
 from ..events import Doing, Note, OnEvent, StopSignal, Warned
 from ..file_store import FileStore
@@ -48,26 +48,45 @@ def short_names(swarm: Swarm, study: str) -> tuple[str, ...]:
     return tuple(name.removeprefix(prefix) for name in found if name.startswith(prefix))
 
 
+def stack_stands(swarm: Swarm, study: str) -> bool:
+    """Whether there is what a client needs of it."""
+    return {GATEWAY, CONTROLLER} <= set(short_names(swarm, study))
+
+
 # ── reaching ─────────────────────────────────────────────────────────────────────────────────
 @contextlib.contextmanager
-def managed(ensemble: Ensemble, places: Places, *, patience: float) -> Iterator[Swarm]:
-    """The manager's Docker, open. Raises Unreachable, and ProviderError when it manages no swarm."""
+def unopened(docker: Docker, places: Places, *, patience: float) -> Iterator[Swarm]:
+    """That Docker, before its link is open."""
     with _private_directory(places) as directory:
-        link = make_link(find_docker(ensemble.cluster.options), directory, patience=patience)
-        swarm = Swarm(link)
+        swarm = Swarm(make_link(docker, directory, patience=patience))
         try:
-            link.open()
             yield swarm
         finally:
             swarm.close()
-            link.close()
+            swarm.link.close()
 
 
 @contextlib.contextmanager
-def reached(ensemble: Ensemble, places: Places, *, patience: float) -> Iterator[Connected | None]:
-    """What clusters.connected gives, for a study whose provider is a swarm."""
-    with managed(ensemble, places, patience=patience) as swarm:
-        yield connect(swarm, ensemble.name, places)
+def managed(docker: Docker, places: Places, *, patience: float) -> Iterator[Swarm]:
+    """That Docker, open. Raises Unreachable, and ProviderError when it does not let us in."""
+    with unopened(docker, places, patience=patience) as swarm:
+        swarm.link.open()
+        yield swarm
+
+
+@contextlib.contextmanager
+def reached(
+    docker: Docker, places: Places, *, patience: float, made_for_study: bool = False
+) -> Iterator[Connected | None]:
+    """What clusters.connected gives, for a study whose stack stands on a swarm that this Docker manages.
+
+    `made_for_study`: the swarm comes and goes with the study, so that there may be none.
+    """
+    with managed(docker, places, patience=patience) as swarm:
+        if made_for_study and swarm.standing().swarm == "inactive":
+            yield None
+        else:
+            yield connect(swarm, places.study, places)
 
 
 def connect(swarm: Swarm, study: str, places: Places) -> Connected | None:
@@ -117,8 +136,10 @@ def _private_directory(places: Places) -> Iterator[Path]:
 class SwarmCluster:
     """The study's stack. Everything may raise ProviderError, and KeyboardInterrupt when the user wants to stop."""
 
-    def __init__(self, study: Study, on_event: OnEvent, stop: StopSignal) -> None:
+    def __init__(self, study: Study, docker: Docker, on_event: OnEvent, stop: StopSignal) -> None:
+        """`docker` is a manager's."""
         self._study = study
+        self._docker = docker
         self._on_event = on_event
         self._stop = stop
         self._open = contextlib.ExitStack()
@@ -130,7 +151,7 @@ class SwarmCluster:
         return True
 
     def stands(self) -> bool:
-        return {GATEWAY, CONTROLLER} <= set(short_names(self._reached(), self._name))
+        return stack_stands(self._reached(), self._name)
 
     def start(self) -> Endpoints:
         swarm = self._reached()
@@ -150,6 +171,11 @@ class SwarmCluster:
         if self._watch is not None:
             self._watch.look()
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the last look found no way there."""
+        return self._watch is not None and self._watch.is_cut_off
+
     def stop(self, *, now: bool) -> None:  # noqa: ARG002 - the stack goes on either way
         self._open.close()
         self._swarm = self._watch = None
@@ -161,10 +187,9 @@ class SwarmCluster:
 
     def _reached(self) -> Swarm:
         if self._swarm is None:
-            docker = find_docker(self._study.ensemble.cluster.options)
-            self._on_event(Doing("swarm", f"connecting to {docker}"))
+            self._on_event(Doing("swarm", f"connecting to {self._docker}"))
             self._swarm = self._open.enter_context(
-                managed(self._study.ensemble, self._study.places, patience=PATIENCE)
+                managed(self._docker, self._study.places, patience=PATIENCE)
             )
             rollout.check(self._swarm)
         return self._swarm
@@ -232,7 +257,7 @@ class Watch:
         self._nodes: dict[str, str] | None = None
         self._old = {task.id for task in swarm.tasks(study) if task.is_over}
         self._told: set[tuple[str, str, str]] = set()
-        self._is_cut_off = False
+        self.is_cut_off = False
 
     def look(self) -> None:
         """At most every LOOK_EVERY seconds. Raises ProviderError when the stack is gone."""
@@ -243,14 +268,14 @@ class Watch:
         except Unreachable as error:
             self._cut_off(error)
         else:
-            self._is_cut_off = False
+            self.is_cut_off = False
         self._next = time.monotonic() + LOOK_EVERY
 
     def _cut_off(self, error: Unreachable) -> None:
         """The gateway opens the link again when it is asked for; the study goes on all the while."""
-        if not self._is_cut_off:
+        if not self.is_cut_off:
             self._on_event(Warned(f"{error.message}; the study goes on, trying to come back"))
-        self._is_cut_off = True
+        self.is_cut_off = True
 
     def _look(self) -> None:
         services = {one.id: one.name.partition("_")[2] for one in self._swarm.services(self._study)}
