@@ -50,7 +50,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_carries_schemas_stack_and_worker(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for part in ("schemas/ensemble.schema.json", "stack/README.md", "worker/cloudburst_worker/supervise.py"):
+    for part in (
+        "schemas/ensemble.schema.json",
+        "stack/README.md",
+        "stack/host/switch.py",
+        "stack/host/first-boot.sh",
+        "stack/host/cloudburst-switch.service",
+        "worker/cloudburst_worker/supervise.py",
+    ):
         assert f"cloudburst/_assets/{part}" in names
     assert not [name for name in names if name.startswith(("tests", "examples", "bench", "docs"))]
 

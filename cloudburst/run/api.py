@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import CloudBurstError, LedgerError, QueueError
 from ..secret import Secret
-from .controller_client import CANCEL, LEDGER, PAUSE, RESUME, ROWS, STATUS, STUDY
+from .activity import Lines
+from .controller_client import CANCEL, FETCHED, LEDGER, PAUSE, RESUME, ROWS, STATUS, STUDY
 from .http import Refused, Reply, Request
 from .ledger import PAGE_LINES, Page
 from .metrics import answer_metrics
@@ -157,6 +158,16 @@ def _sender(body: Any) -> tuple[str, Mapping[str, float]]:
     )
 
 
+def _fetched(visit: Visit) -> Reply:
+    match visit.request.body_as_json(SMALL):
+        case {"uuid": str(uuid), "last": int(last)} if last >= 0:
+            _done(visit, lambda: visit.controller.have_fetched(Lines(uuid, last)))
+            return Reply(json={"format": 1})
+    raise Refused(
+        HTTPStatus.BAD_REQUEST, "`uuid` is the ledger's, and `last` the last of its lines that was fetched"
+    )
+
+
 def _number(visit: Visit, name: str, default: int) -> int:
     text = visit.query.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19):
@@ -201,6 +212,7 @@ ROUTES = (
     Route("GET", LEDGER, _ledger),
     Route("GET", ROWS, _rows),
     Route("PUT", ROWS, _put_rows),
+    Route("POST", FETCHED, _fetched),
     Route("GET", "/", lambda visit: answer_page(visit.controller), viewers=True),
     Route("GET", "/metrics", lambda visit: answer_metrics(visit.controller), viewers=True),
 )

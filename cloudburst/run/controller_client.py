@@ -13,7 +13,7 @@ from .http import Response, Unanswered, request
 from .study import FORMAT
 
 STUDY, STATUS, PAUSE, RESUME = "/api/study", "/api/status", "/api/pause", "/api/resume"
-CANCEL, LEDGER, ROWS = "/api/cancel", "/api/ledger", "/api/rows"
+CANCEL, LEDGER, ROWS, FETCHED = "/api/cancel", "/api/ledger", "/api/rows", "/api/fetched"
 
 
 class ControllerClient:
@@ -73,6 +73,11 @@ class ControllerClient:
     def put_rows(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """How many were `new`, and which lines they became."""
         return self._ask("PUT", ROWS, json.dumps(body).encode())
+
+    def have_fetched(self, uuid: str, last: int) -> None:
+        """Everything up to line `last` of the ledger `uuid` is here, rows and objects: a rented machine that holds no
+        more may go."""
+        self._ask("POST", FETCHED, json.dumps({"uuid": uuid, "last": last}).encode())
 
     def _ask(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..errors import CloudBurstError, ControllerError, LedgerError, QueueError
+from .activity import NOTHING, Activity, Lines, is_busy
 from .ledger import Ledger, Page
 from .study import Assignment, Study
 from .tallies import Tallies
@@ -92,6 +93,7 @@ class Controller:
         self._trouble = ""
         self._last: dict[str, Any] | None = None  # of the study, before it had to be let go
         self._status = _idle()
+        self._activity = Activity(home)
         self.tallies = Tallies()
         self.links = tuple(links)
 
@@ -174,10 +176,13 @@ class Controller:
         while self._commands:
             command, future = self._commands.popleft()
             try:
-                future.set_result(command())
+                result = command()
             except Exception as error:
+                self._publish()
                 future.set_exception(error)
-            self._publish()
+            else:
+                self._publish()  # first: whoever asked looks at the status next
+                future.set_result(result)
 
     def _turn(self) -> None:
         try:
@@ -216,6 +221,17 @@ class Controller:
             status["problems"] = [*status["problems"], self._trouble]
         status["sinks"] = self._sinks()
         self._status = status
+        self._note_activity()
+
+    def _note_activity(self) -> None:
+        try:
+            self._activity.note(busy=is_busy(self._status), lines=self._recorded)
+        except LedgerError as error:
+            log.warning("%s", error)
+
+    def _recorded(self) -> Lines:
+        with self.reading() as ledger:
+            return NOTHING if ledger is None else Lines(ledger.uuid, ledger.last_line())
 
     def _sinks(self) -> list[dict[str, Any]]:
         if self._feeder is None:
@@ -303,6 +319,10 @@ class Controller:
         if self._computation:
             self._computation.absorb(page.outcomes)
         return taken
+
+    def have_fetched(self, lines: Lines) -> None:
+        """A client has what was recorded up to there, with its objects. Raises ControllerError when that cannot be."""
+        self._activity.have_fetched(lines, self._recorded())
 
     def cancel(self, *, now: bool) -> None:
         """Start no job any more, until the study is handed over again or resumed; `now`: and end those
