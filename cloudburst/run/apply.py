@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ..compile.plan import Counts
-from ..errors import ControllerError, LockingFailed, ProviderError, Unreachable
+from ..errors import ControllerError, FileStoreError, LockingFailed, ProviderError, Unreachable
 from ..spec.ensemble import InfluxSink
 from . import replica, run_lock, secrets
 from .clusters import Cluster, Endpoints, make_cluster
@@ -31,6 +31,7 @@ from .outputs import write_outputs
 from .ownership import check_ownership, take_ownership
 from .places import prepare
 from .promised import promised_sinks, promised_variables
+from .safekeeping import make_safe
 
 Rows = tuple[int, int] | None
 Retry = Literal["all"] | tuple[str, ...] | None
@@ -109,11 +110,14 @@ def _bring_up_to_date(
     if not _is_work(counts, again):
         if endpoints is not None:
             _tell_of_sinks(study, endpoints, rows, on_event, stop)
+            _make_safe(study, endpoints, on_event)
         return Computed(counts, again, files=_files(endpoints) if endpoints else None)
     endpoints = endpoints or cluster.start()
     status = _compute(study, cluster, endpoints, rows, again, on_event, stop)
     if not cluster.outlives_us:
         return Computed(counts, again, status)
+    if not stop.level:
+        _make_safe(study, endpoints, on_event)
     return Computed(counts, again, status, bool(stop.level), _files(endpoints))
 
 
@@ -220,6 +224,23 @@ def _bring_home(study: Study, controller: ControllerClient, *, patiently: bool) 
             if time.monotonic() > deadline:
                 raise
             time.sleep(1.0)
+
+
+def _make_safe(study: Study, endpoints: Endpoints, on_event: OnEvent) -> None:
+    """Of rented machines everything comes home, and they are told so: results that are only there keep them from
+    being given back. What cannot be had now stays there, and is kept for it."""
+    if not study.ensemble.cluster.is_rented:
+        return
+    on_event(Doing("results", "fetching series and files"))
+    try:
+        missing = make_safe(study, _controller(endpoints), _files(endpoints))
+    except (ControllerError, FileStoreError) as error:
+        on_event(
+            Warned(f"not all results are here yet: {error.message}; `cloudburst apply` fetches the rest")
+        )
+        return
+    if missing:
+        on_event(Warned(f"{missing} series or files are not in the file store any more"))
 
 
 def _controller(endpoints: Endpoints) -> ControllerClient:

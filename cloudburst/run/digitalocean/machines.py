@@ -1,0 +1,84 @@
+"""A study's machines as values, from the account's droplets; and what is said of those that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ...compile.fleet import Machine, Role
+from ...compile.money import price
+from .account import Account
+from .nouns import Droplet
+
+
+def study_tag(study: str) -> str:
+    return f"cloudburst:{study}"
+
+
+def role_tag(study: str, role: Role) -> str:
+    return f"cloudburst:{study}:{role}"
+
+
+def study_tags(study: str) -> tuple[str, ...]:
+    """Those that all machines share, the study's, and those of its roles."""
+    return ("cloudburst", study_tag(study), role_tag(study, "manager"), role_tag(study, "worker"))
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The machines as they stand: all of them up, known and told what they need."""
+
+    manager: Machine
+    workers: tuple[Machine, ...]
+
+    @property
+    def all(self) -> tuple[Machine, ...]:
+        return (self.manager, *self.workers)
+
+
+def standing_machines(account: Account, study: str) -> tuple[Machine, ...]:
+    """Whatever carries the study's tag, the oldest first; those on their way up among them."""
+    found = (machine_of(study, one) for one in account.droplets(study_tag(study)))
+    return tuple(sorted(found, key=lambda one: (one.created, one.id)))
+
+
+def machine_of(study: str, droplet: Droplet) -> Machine:
+    manages = role_tag(study, "manager") in droplet.tags or droplet.name == f"cb-{study}-manager"
+    return Machine(
+        id=droplet.id,
+        name=droplet.name,
+        role="manager" if manages else "worker",
+        size=droplet.size,
+        region=droplet.region,
+        image=droplet.image,
+        status=droplet.status,
+        hourly=droplet.hourly,
+        created=droplet.created,
+        public=droplet.public,
+        private=droplet.private,
+        tags=droplet.tags,
+    )
+
+
+def manager_of(machines: Iterable[Machine]) -> Machine | None:
+    """The oldest that lives: it holds what is computed."""
+    return next((one for one in machines if one.role == "manager" and one.status != "archive"), None)
+
+
+def hourly(machines: Iterable[Machine]) -> Decimal:
+    """US dollars an hour for all of them."""
+    return sum((one.hourly for one in machines), Decimal(0))
+
+
+def what_stands(machines: Sequence[Machine]) -> str:
+    """`cb-waves-manager (id 1) and cb-waves-worker-1 (id 2) stand, 0.107 USD an hour`; "" when nothing does."""
+    if not machines:
+        return ""
+    named = [f"{one.name} (id {one.id}{', off' if one.status == 'off' else ''})" for one in machines]
+    return f"{listed(named)} {'stand' if len(named) > 1 else 'stands'}, {price(hourly(machines))}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
