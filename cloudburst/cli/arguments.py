@@ -32,6 +32,11 @@ def local_option(command: F) -> F:
     )
 
 
+def yes_option(command: F) -> F:
+    """`--yes`, as the parameter `yes`."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
+
+
 def study_argument(command: F) -> F:
     """`[FILE]`, as the parameter `file`."""
     return click.argument("file", default=DEFAULT_FILE, type=click.Path(path_type=Path))(command)

@@ -16,6 +16,8 @@ from ..run.apply import Retry, Rows, apply
 from ..run.events import StopSignal, Summary
 from ..run.observe import Study
 from ..run.results import Result, failures
+from ..spec.ensemble import Cluster
+from .renting import agreed, billed_until
 from .study import after_command, recorded
 from .views import failures as failed_view
 from .views import summary
@@ -29,11 +31,16 @@ GENTLE = "no new job is started; running ones finish. Ctrl-C again stops now."
 AT_ONCE = "stopping now."
 LETTING_GO = "letting go of the swarm."
 """On machines that go on by themselves; how it goes on there is the summary's to say."""
+STILL_BILLED = "letting go of the machines: they go on, and are billed"
+DECLINED = 1
 
 
-def compute(screen: Screen, file: Path, study: Study, *, rows: Rows, retry: Retry) -> int:
-    """The exit code."""
-    gentle = GENTLE if study.ensemble.cluster.provider == "local" else LETTING_GO
+def compute(screen: Screen, file: Path, study: Study, *, rows: Rows, retry: Retry, yes: bool = False) -> int:
+    """The exit code. Machines are rented only once somebody agreed to the price, or with `yes`."""
+    if not agreed(screen, study, rows=rows, retry=retry, yes=yes):
+        screen.note("nothing was rented")
+        return DECLINED
+    gentle = letting_go(study.ensemble.cluster)
     with telling(screen) as teller, stoppable(teller.say, gentle) as stop:
         ended = apply(study, rows=rows, retry=retry, on_event=teller.tell, stop=stop)
     failed = _failed(study, rows) if ended.failed or ended.failed_before else []
@@ -42,9 +49,19 @@ def compute(screen: Screen, file: Path, study: Study, *, rows: Rows, retry: Retr
     screen.data({**document, "failures": forms[: summary.SHOWN]})
     file_said = after_command(file)
     document = {**document, "tables": [_from_here(study, path) for path in ended.tables]}
-    for line in summary.lines(document, forms, file=file_said, width=screen.width, paint=screen.paint):
+    billed = billed_until(study.ensemble.cluster)
+    for line in summary.lines(
+        document, forms, file=file_said, width=screen.width, paint=screen.paint, billed=billed
+    ):
         screen.say(line)
     return exit_code(ended, bool(failed))
+
+
+def letting_go(cluster: Cluster) -> str:
+    """What the first Ctrl-C does."""
+    if cluster.provider == "local":
+        return GENTLE
+    return f"{STILL_BILLED} {billed_until(cluster)}." if cluster.is_rented else LETTING_GO
 
 
 def _from_here(study: Study, path: str) -> str:

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "Keep house": {
         "destroy": "Take down what runs and remove what can be made again.",
+        "orphans": "Find machines that any study left in the account.",
         "doctor": "Check that this machine has what CloudBurst needs.",
         "completion": "Print the completion script of a shell.",
     },

@@ -73,7 +73,8 @@ def _swarm(study: Study, held: ExitStack) -> Way:
     try:
         found = held.enter_context(connected(study))
     except ProviderError as error:
-        return Way(away=f"the swarm cannot be reached: {error.message}")
+        what = "its machines" if study.ensemble.cluster.is_rented else "the swarm"
+        return Way(away=f"{what} cannot be reached: {error.message}")
     return Way(found.controller, found.files, found.where) if found else Way()
 
 
@@ -84,3 +85,15 @@ def _brought(study: Study, way: Way) -> Way:
     except (ControllerError, ProviderError) as error:
         return replace(way, away=error.message)
     return way
+
+
+def make_safe(study: Study, way: Way, screen: Screen) -> None:
+    """Of rented machines everything is fetched, and they are told so: then they need not wait for it any more."""
+    if not study.ensemble.cluster.is_rented or way.controller is None or way.files is None or way.away:
+        return
+    from ..run import safekeeping
+
+    try:
+        safekeeping.make_safe(study, way.controller, way.files)
+    except CloudBurstError as error:
+        screen.note(f"series and files are not all here yet: {error.message}")

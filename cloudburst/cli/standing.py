@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any
 
+from ..compile.rental import standing_form, unknown_form
 from ..errors import ControllerError, ProviderError
 from ..run import run_lock
 from ..run.observe import Study, count_rows
@@ -15,7 +18,8 @@ FORMAT = 1
 def standing(study: Study, way: Way) -> dict[str, Any]:
     """What `cloudburst status --json` prints; `run` is the controller's own status (schemas/status.schema.json).
 
-    `where` is the machine a swarm is managed on, `away` why it cannot be asked; both null otherwise.
+    `where` is the machine a swarm is managed on, `away` why it cannot be asked; both null otherwise. `rental` are
+    its rented machines (`standing_form`); null where nothing is rented.
     """
     holder = run_lock.current_holder(study.places.lock)
     return {
@@ -25,8 +29,29 @@ def standing(study: Study, way: Way) -> dict[str, Any]:
         "where": way.where or None,
         "away": way.away or None,
         "counts": dict(vars(count_rows(study))),
+        "rental": rental_standing(study),
         "run": _ask(way),
     }
+
+
+def rental_standing(study: Study) -> dict[str, Any] | None:
+    """How its rented machines stand now; that nobody can be asked is no error here."""
+    cluster = study.ensemble.cluster
+    if not cluster.is_rented:
+        return None
+    from ..run.rental import observe_rental, switch_state
+
+    try:
+        rental = observe_rental(study)
+    except ProviderError as error:
+        return unknown_form(cluster, error.message, time.time())
+    if rental is None:
+        return None
+    switch = None
+    if rental.standing:
+        with suppress(ProviderError):  # what the machines cost is known all the same
+            switch = switch_state(study)
+    return standing_form(rental, cluster, switch, time.time())
 
 
 def _ask(way: Way) -> dict[str, Any] | None:

@@ -68,6 +68,7 @@ parameters:
 
 cluster:
   provider: local            # this machine; or {{swarm: {{context: lab}}}}, a Docker Swarm
+                             # or {{digitalocean: {{region: nyc3, worker: s-4vcpu-8gb}}}}, rented for the study
   slots: auto                # as many jobs at a time as it has processors
 
 results:

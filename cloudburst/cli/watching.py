@@ -21,12 +21,15 @@ from ..run.ledger import Outcome
 from ..run.observe import Study
 from ..run.replica import pull
 from .reach import Way, reached
+from .standing import rental_standing
 from .study import recorded
 
 LOOK_EVERY = 1.0
 """Seconds between two looks."""
 BRING_EVERY = 10.0
 """Seconds between two looks at the rows."""
+BILL_EVERY = 60.0
+"""Seconds between two looks at rented machines: the provider counts what it is asked."""
 TRY_ANEW = 15.0
 """Seconds of silence after which the way there is made anew."""
 FAILURES = 5
@@ -41,7 +44,8 @@ OVER = ENDINGS | {"idle"}
 @dataclass(frozen=True)
 class Sight:
     """What is seen at one moment: the controller's last status, and since when (seconds) it has not
-    answered, with why; `failures` are the latest, the last one first."""
+    answered, with why; `failures` are the latest, the last one first; `rental` are its rented machines, as
+    `status --json` has them (None: nothing is rented, or nobody looked yet)."""
 
     study: str
     where: str
@@ -49,6 +53,7 @@ class Sight:
     silent: float = 0.0
     trouble: str = ""
     failures: tuple[Outcome, ...] = ()
+    rental: Mapping[str, Any] | None = None
 
 
 Show = Callable[[Sight], None]
@@ -59,7 +64,7 @@ def watch(study: Study, show: Show, say: Callable[[str], None], ended: threading
 
     A swarm that cannot be reached is waited for; `say` is told so once.
     """
-    watched, said = False, ""
+    watched, said, bill = False, "", Bill(study)
     while not ended.is_set():
         with reached(study) as way:
             if way.controller is None and not way.away:
@@ -69,20 +74,44 @@ def watch(study: Study, show: Show, say: Callable[[str], None], ended: threading
             said = way.away
             if way.controller:
                 watched = True
-                if _Look(study, way, way.controller, show).until(ended):
+                if _Look(study, way, way.controller, show, bill).until(ended):
                     return True
         ended.wait(LOOK_EVERY)
     return watched
 
 
+class Bill:
+    """How rented machines stand, looked at beside the display: an answer may take a while."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._seen: Mapping[str, Any] | None = None
+        self._next = 0.0
+        self._looking: threading.Thread | None = None
+
+    def latest(self) -> Mapping[str, Any] | None:
+        """What was seen last; begins another look when one is due."""
+        due = time.monotonic() >= self._next and not (self._looking and self._looking.is_alive())
+        if due and self._study.ensemble.cluster.is_rented:
+            self._next = time.monotonic() + BILL_EVERY
+            self._looking = threading.Thread(target=self._look, daemon=True)
+            self._looking.start()
+        return self._seen
+
+    def _look(self) -> None:
+        with suppress(CloudBurstError):  # the next time, then
+            self._seen = rental_standing(self._study)
+
+
 class _Look:
     """At one controller, for as long as it answers now and then."""
 
-    def __init__(self, study: Study, way: Way, controller: ControllerClient, show: Show) -> None:
+    def __init__(self, study: Study, way: Way, controller: ControllerClient, show: Show, bill: Bill) -> None:
         self._study = study
         self._way = way
         self._controller = controller
         self._show = show
+        self._bill = bill
         self._status: Mapping[str, Any] | None = None
         self._heard = time.monotonic()
         self._failures: tuple[Outcome, ...] = ()
@@ -123,6 +152,7 @@ class _Look:
             self._silent if trouble else 0.0,
             trouble,
             self._latest(self._status),
+            self._bill.latest(),
         )
 
     def _latest(self, status: Mapping[str, Any]) -> tuple[Outcome, ...]:

@@ -18,10 +18,12 @@ from ..views.screen import Screen
 def command(screen: Screen, file: Path, now: bool) -> int:
     """Start no job any more; running ones finish. What is computed stays, and `apply` goes on from there.
 
-    It holds until the next `apply` or `retry`. A swarm's stack stays up: `destroy` takes it down.
+    It holds until the next `apply` or `retry`. A swarm's stack stays up, and rented machines are billed on:
+    `destroy` takes them down.
     """
     from ...errors import ProviderError
     from ..reach import reached
+    from ..renting import billed_until
     from ..study import after_command, open_study
     from ..views import cancelled
 
@@ -31,6 +33,7 @@ def command(screen: Screen, file: Path, now: bool) -> int:
             raise ProviderError(way.away, "nothing was cancelled: try again when there is a way to it")
         status = way.controller.cancel(now=now) if way.controller else None
     screen.document({"study": study.ensemble.name, "run": status})
-    for line in cancelled.lines(study.ensemble.name, status, file=after_command(file)):
+    billed = billed_until(study.ensemble.cluster)
+    for line in cancelled.lines(study.ensemble.name, status, file=after_command(file), billed=billed):
         screen.say(line)
     return 0

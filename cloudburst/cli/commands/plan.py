@@ -21,6 +21,7 @@ SOMETHING_TO_DO = 3
     help="Stream the job descriptions there instead, one JSON line a row; - is the screen.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when there is something to do.")
+@click.option("--offline", is_flag=True, help="Do not look at rented machines: no network at all.")
 @local_option
 @json_option
 @pass_screen
@@ -30,13 +31,18 @@ def command(
     rows: tuple[int, int | None] | None,
     jobs: Path | None,
     detailed_exitcode: bool,
+    offline: bool,
     local: bool,
 ) -> int:
     """Show what apply would compute: how the rows come about, some of them, and what is done already.
 
-    Reads the file, the worker directory, the lock and the ledger; writes nothing but --jobs.
+    Of rented machines: which it would make, change or give back, and what that costs.
+    Reads the file, the worker directory, the lock and the ledger, and for rented machines the account (not with
+    --offline); writes nothing but --jobs. Exit code 2 when it is sure to cost more than max_cost.
     """
+    from ...errors import Unreachable
     from ...run.observe import count_plan, outline_study
+    from ..renting import refuse, show_new_warnings, with_machines
     from ..study import open_study
     from ..views import plan as view
     from ..views.counting import counting
@@ -53,8 +59,16 @@ def command(
         screen.say(line)
     with counting(screen) as progress:
         plan = count_plan(study, outline, progress)
+    if not offline:
+        try:
+            plan = with_machines(study, plan)
+        except Unreachable as error:
+            hints = (error.hint, "`cloudburst plan --offline` shows the rest without looking")
+            raise Unreachable(error.message, "; ".join(filter(None, hints))) from error
+    show_new_warnings(screen, study, plan)
     document = plan.to_json()
     screen.document(document)
     for line in view.tail(document, width=screen.width, paint=screen.paint):
         screen.say(line)
+    refuse(study, plan.refusal)
     return SOMETHING_TO_DO if detailed_exitcode and plan.has_something_to_do else 0

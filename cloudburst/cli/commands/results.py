@@ -53,7 +53,7 @@ def command(
     from ...run.results import Result, join
     from ...run.series import open_long
     from ...run.sinks.table import open_sheet
-    from ..reach import brought_home
+    from ..reach import brought_home, make_safe
     from ..sending import send
     from ..sheets import deliver
     from ..study import open_study, recorded
@@ -86,6 +86,7 @@ def command(
             opened = open_sheet(results, about=about(study))
         with opened as sheet:
             rows = deliver(screen, sheet, out=out, form=form, columns=columns)
+        make_safe(study, way, screen)
     if stale:
         what = "are left out" if series else "are marked `stale`"
         screen.note(f"{count(stale, 'row')} of other code {what}; `cloudburst apply` computes them again")

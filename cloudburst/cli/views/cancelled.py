@@ -8,9 +8,9 @@ from typing import Any
 from .words import count
 
 
-def lines(study: str, status: Mapping[str, Any] | None, *, file: str) -> Iterator[str]:
+def lines(study: str, status: Mapping[str, Any] | None, *, file: str, billed: str = "") -> Iterator[str]:
     """`status` is the controller's after it, None when nobody computes the study; `file` as it stands after
-    a command."""
+    a command; `billed` says until when its machines are (empty: nobody is paid for them)."""
     if status is None or status["state"] == "idle":
         yield f"{study}: nothing runs"
         return
@@ -22,4 +22,6 @@ def lines(study: str, status: Mapping[str, Any] | None, *, file: str) -> Iterato
         yield f"{study}: no job is started any more, those that run are finished; {left}"
     else:
         yield f"{study}: stopped, {left}"
+    if billed:
+        yield f"its machines stand, and are billed {billed}"
     yield f"`cloudburst apply{file}` goes on from there"

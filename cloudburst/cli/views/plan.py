@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from . import rental
 from .failures import ID_DIGITS
 from .grid import GAP_MARK, cut, grid
 from .paint import Paint
@@ -78,10 +79,13 @@ def tail(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     for used in plan["inputs"]:
         yield cut(f"input {used['name']}: {used['pattern']}, {bytes_in_words(used['size'])}", width)
     yield ""
+    machines = [*rental.lines(plan, width=width, paint=paint)]
+    if machines:
+        yield from (*machines, "")
     if not plan["actions"]:
         yield paint.green("Nothing to do.")
         return
-    yield from actions(plan["actions"], width)
+    yield from actions([action for action in plan["actions"] if action["size"] is None], width)
     if not any(action["mark"] != "=" for action in plan["actions"]):
         yield paint.green("Nothing to do.")
 
@@ -114,8 +118,8 @@ def payload(form: Form) -> str:
 
 def actions(listed: Sequence[Form], width: int) -> Iterator[str]:
     """A line an action; a long reason goes on below itself."""
-    verbs = max(len(action["verb"]) for action in listed)
-    addresses = max(len(action["address"]) for action in listed)
+    verbs = max((len(action["verb"]) for action in listed), default=0)
+    addresses = max((len(action["address"]) for action in listed), default=0)
     for action in listed:
         start = f"{action['mark']} {action['verb']:<{verbs}}  {action['address']:<{addresses}}  "
         room = max(24, width - len(start))

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...run.destroy import Afar, Removal
+from ...run.destroy import Removal, StandingAfar, Taken
 from .words import bytes_in_words, count
-
-if TYPE_CHECKING:
-    from ...run.dismantle import Dismantled
 
 
 def to_json(removal: Removal) -> dict[str, Any]:
@@ -23,11 +20,11 @@ def to_json(removal: Removal) -> dict[str, Any]:
     }
 
 
-def afar_to_json(afar: Afar, taken: Dismantled) -> dict[str, Any]:
+def afar_to_json(afar: StandingAfar, taken: Taken) -> dict[str, Any]:
     return {"where": afar.where, "removed": dict(taken.removed.by_kind()), "left": list(taken.kept)}
 
 
-def lines(removals: Sequence[Removal], verb: str, afar: Afar | None = None) -> Iterator[str]:
+def lines(removals: Sequence[Removal], verb: str, afar: StandingAfar | None = None) -> Iterator[str]:
     """`verb` is `removed` or `would remove`; `afar` is what was on a swarm."""
     if not removals and afar is None:
         yield "there is nothing to remove"

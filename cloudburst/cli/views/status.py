@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...run.results import first_line
+from . import rental
 from .grid import grid
 from .paint import PLAIN, Paint
 from .telling import progress_line
@@ -25,6 +26,7 @@ def lines(status: Mapping[str, Any], *, width: int, paint: Paint) -> Iterator[st
         yield status["holder"]
     if run is None:
         yield _why_nothing(status)
+        yield from rental.standing(status["rental"], status["study"], width=width, paint=paint)
         return
     where = f" on {status['where']}" if status["where"] else ""
     yield f"{run['state']}{where} ({duration(run['seconds'])}): {progress_line(run)}"
@@ -32,6 +34,7 @@ def lines(status: Mapping[str, Any], *, width: int, paint: Paint) -> Iterator[st
     yield from nodes(run["nodes"], width=width, paint=paint)
     yield from sink_lines(run["sinks"], paint)
     yield from problem_lines(run["problems"], paint)
+    yield from rental.standing(status["rental"], status["study"], width=width, paint=paint)
 
 
 def _why_nothing(status: Mapping[str, Any]) -> str:

@@ -20,16 +20,20 @@ def lines(
     file: str,
     width: int,
     paint: Paint,
+    billed: str = "",
 ) -> list[str]:
     """`failed` are the failures there are now (`views.failures.failure`), of this run and of earlier ones;
-    `file` as given after a command, empty for the default."""
+    `file` as given after a command, empty for the default; `billed` says until when machines are that stand
+    when the command ends (empty: nobody is paid for them)."""
     text = [*_ending({**summary, "failed_before": max(0, len(failed) - summary["failed"])}, paint)]
     if failed:
         text += ["", *failures.table(failed[:SHOWN], width=width, paint=paint)]
         if len(failed) > SHOWN:
             text.append(f"… and {len(failed) - SHOWN:,} more: `cloudburst failures{file}`")
-    text += ["", *(f"table: {path}" for path in summary["tables"]), *_next(summary, failed, file)]
-    return text
+    text += ["", *(f"table: {path}" for path in summary["tables"])]
+    if billed and summary["state"] != "nothing to do":
+        text.append(paint.yellow(f"its machines stand, and are billed {billed}"))
+    return [*text, *_next(summary, failed, file)]
 
 
 def _ending(summary: Mapping[str, Any], paint: Paint) -> list[str]:

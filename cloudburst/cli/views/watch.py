@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...run.events import Note, Progress
 from ...run.results import first_line
+from . import rental
 from .failures import ID_DIGITS
 from .grid import cut, one_line
 from .paint import Paint
@@ -49,10 +50,17 @@ class _Lines:
 
     def __init__(self, screen: Screen) -> None:
         self._teller = JsonTeller(screen) if screen.as_json else PlainTeller(screen)
+        self._screen = screen
         self._said: frozenset[str] = frozenset()
+        self._bill: Mapping[str, Any] | None = None
 
     def show(self, sight: Sight) -> None:
         self._teller.tell(Progress(sight.status))
+        if sight.rental is not None and sight.rental is not self._bill:
+            self._bill = sight.rental
+            self._screen.data({"event": "rental", "rental": sight.rental})
+            if not sight.rental["away"]:
+                self._screen.note(rental.money_line(sight.rental))
         problems = frozenset(_problems(sight))
         for problem in sorted(problems - self._said):
             self._teller.say(f"warning: {problem}")
@@ -115,6 +123,7 @@ def lines(sight: Sight, *, file: str, width: int, height: int, paint: Paint) -> 
         "",
         f"{paint.green(bar(status))} {cut(of_all_line(status), width - BAR - 1)}",
         cut(slots_line(status), width),
+        *_money(sight, width),
         "",
         *nodes(status["nodes"], width=width, paint=paint, at_most=max(FEW_NODES, height - BESIDE_NODES)),
     ]
@@ -127,6 +136,12 @@ def lines(sight: Sight, *, file: str, width: int, height: int, paint: Paint) -> 
         shown += ["", *beside]
     foot = ["", paint.dim("Ctrl-C ends the watching, not the study.")]
     return [*(cut_painted(line, width) for line in shown[: max(1, height - len(foot))]), *foot]
+
+
+def _money(sight: Sight, width: int) -> list[str]:
+    """In one line: what machines cost and until when. Where they cannot be asked, that is a problem."""
+    bill = sight.rental
+    return [] if bill is None or bill["away"] else [cut(rental.money_line(bill), width)]
 
 
 def bar(status: Mapping[str, Any]) -> str:
@@ -146,6 +161,8 @@ def _problems(sight: Sight) -> list[str]:
     problems = [one_line(problem) for problem in sight.status["problems"]]
     if sight.trouble:
         problems.append(f"no answer for {duration(sight.silent)}: {sight.trouble}")
+    if sight.rental is not None:
+        problems += rental.troubles(sight.rental)
     return problems
 
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
+from ...compile import money
 from ...run.words import count, duration
 
-__all__ = ["bytes_in_words", "count", "duration", "exact", "short"]
+__all__ = ["bytes_in_words", "count", "duration", "exact", "hours", "price", "short", "usd"]
+
+hours = money.spell
+"""Of a limit, as the ensemble file has it: `8h`, `20m`."""
+
+
+def usd(amount: float) -> str:
+    """`1.42 USD`, as the JSON forms have money."""
+    return money.usd(Decimal(repr(amount)))
+
+
+def price(hourly: float) -> str:
+    """`0.357 USD an hour`."""
+    return money.price(Decimal(repr(hourly)))
 
 
 def short(value: object) -> str:
