@@ -186,7 +186,8 @@ def _because(
     parts.append(f"{price(hourly)} × {spell(terms.ttl)}")
     if terms.reserve:
         parts.append(f"{usd(terms.reserve)} kept for the manager to wait {spell(terms.keep_results)}")
-    return f"no job's duration is known yet, so by the ttl: {' + '.join(parts)}"
+    total = spent + _for(hourly, terms.ttl) + terms.reserve
+    return f"no job's duration is known yet, so by the ttl: {' + '.join(parts)} = {usd(total)}"
 
 
 def usd(amount: Decimal) -> str:

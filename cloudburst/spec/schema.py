@@ -143,9 +143,10 @@ def _unknown_key(path: Path, key: str, known: list[str]) -> Problem:
 
 
 def _advice(path: Path, key: str, known: list[str]) -> str:
+    close = nearest(key, known)
     if home := _home(key):
-        return f"it belongs under `{home}`"
-    if close := nearest(key, known):
+        return f"it belongs under `{home}`" + (f'; or did you mean "{close}"?' if close else "")
+    if close:
         return f'did you mean "{close}"?'
     for where, hint in _ADVICE:
         if re.fullmatch(where, address(path[:-1])):

@@ -178,7 +178,7 @@ GOLDEN = """\
 
 0.249 USD an hour
 expected: no job's duration is known yet, so by the ttl: 0.249 USD an hour × 8h
-  + 2.60 USD kept for the manager to wait 3d
+  + 2.60 USD kept for the manager to wait 3d = 4.59 USD
 stops 8h after apply (ttl), at 25.00 USD (max_cost); at most 4.59 USD in all,
   2.60 USD of it for results to be fetched
 

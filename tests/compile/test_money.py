@@ -67,7 +67,7 @@ def test_before_the_first_duration_it_is_price_times_ttl_and_the_wait_for_result
     assert known.at_most == Decimal("2.856") + Decimal("2.592")
     assert known.because == (
         "no job's duration is known yet, so by the ttl: 0.357 USD an hour × 8h"
-        " + 2.60 USD kept for the manager to wait 3d"
+        " + 2.60 USD kept for the manager to wait 3d = 5.45 USD"
     )
 
 

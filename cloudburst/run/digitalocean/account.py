@@ -44,6 +44,9 @@ TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "DOTOKEN")
 
 A_REQUEST = 10
 """Droplets that one request may create."""
+LOST = "an answer of DigitalOcean's was lost"
+CUT_OFF = "machines were asked for before, and what came of it is not known"
+
 SETTLE = 30.0
 """Seconds without change after which a list counts as settled, when an answer was lost."""
 LOOK_EVERY = 3.0
@@ -149,13 +152,15 @@ class Account:
         tag: str,
         *,
         gone: Collection[int] = (),
+        asked_before: bool = False,
         settle: float = SETTLE,
         **order: Unpack[Order],
     ) -> tuple[Droplet, ...]:
         """A droplet for each name, in their order: those that stand, and new ones for the missing.
 
         `gone` are ids that were just removed: lists go on showing them for a while, and a new droplet may
-        have the name of one.
+        have the name of one. `asked_before`: a command that did not live to see the answer may have asked for
+        them a moment ago, and they are looked for as when an answer was lost.
 
         Never blind. Names are looked for before every request, and when an answer was lost, until they are found or
         nothing has changed for `settle` seconds. What remains: a droplet that shows up in no list for longer
@@ -164,7 +169,7 @@ class Account:
         Raises ApiRefused when DigitalOcean wants to create no more; what stands by then stands.
         """
         look = partial(self._named, tag=tag, gone=frozenset(gone))
-        found = look(names)
+        found = self._looked_for(names, look, settle, CUT_OFF) if asked_before else look(names)
         for some in _chunks([name for name in names if name not in found], A_REQUEST):
             found |= self._created(some, look, settle, order)
         return tuple(found[name] for name in names)
@@ -192,14 +197,16 @@ class Account:
                     raise lost
         return found
 
-    def _looked_for(self, names: Sequence[str], look: Look, settle: float) -> dict[str, Droplet]:
+    def _looked_for(
+        self, names: Sequence[str], look: Look, settle: float, why: str = LOST
+    ) -> dict[str, Droplet]:
         """Those that are found, all of them or after `settle` seconds without another."""
         found = look(names)
         since = self.now()
         while len(found) < len(names) and self.now() < since + settle:
             missing = [name for name in names if name not in found]
             what = missing[0] if len(missing) == 1 else count(len(missing), "droplet")
-            self.pause(LOOK_EVERY, f"an answer of DigitalOcean's was lost: looking for {what}")
+            self.pause(LOOK_EVERY, f"{why}: looking for {what}")
             more = look(missing)
             if more:
                 since = self.now()

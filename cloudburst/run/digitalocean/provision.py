@@ -298,12 +298,14 @@ class Provision:
         now = time.time()
         rentals = observed(read_rentals(self._study.places), standing, now)
         rentals += tuple(Rental(-n, one.name, one.hourly, now, None) for n, one in enumerate(new, 1))
+        asked_before = self._was_cut_off(standing)
         planted = self.approach.keys.plant()
 
         def ask_for(role: Role, names: Sequence[str]) -> None:
             made = self._account.created_or_found(
                 names,
                 study_tag(self._name),
+                asked_before=asked_before,
                 region=wanted.region,
                 size=wanted.manager if role == "manager" else wanted.worker,
                 image=wanted.image,
@@ -319,6 +321,11 @@ class Provision:
             asked = [pool.submit(ask_for, role, names) for role, names in requests]
         self._raise_first(asked)
         self._record()
+
+    def _was_cut_off(self, standing: Sequence[Machine]) -> bool:
+        """A key that was planted from here and that nobody has: an `apply` before this one asked for machines, and
+        they may be in no list yet."""
+        return not set(self.approach.keys.planted_tags()) <= {tag for one in standing for tag in one.tags}
 
     def _tags(self, role: Role, host: str) -> list[str]:
         own = self._ensemble.cluster.options.get("tags")
