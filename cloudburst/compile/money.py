@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from ..diagnostics import Path, Problem
 
@@ -39,6 +40,10 @@ class Rental:
     hourly: Decimal
     since: float
     until: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The price as text: exact."""
+        return {**vars(self), "hourly": str(self.hourly)}
 
 
 def cost(rentals: Iterable[Rental], now: float) -> Decimal:

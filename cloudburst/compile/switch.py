@@ -72,7 +72,7 @@ def switch_form(
         "deadline": _deadline(ensemble, rentals, armed, role),
         "ttl": cluster.ttl,
         "max_cost": str(cluster.max_cost) if manages and cluster.max_cost is not None else None,
-        "rentals": [_rental(rental) for rental in rentals] if manages else [],
+        "rentals": [rental.to_json() for rental in rentals] if manages else [],
         "idle_stop": cluster.idle_stop if manages else None,
         "keep_results": cluster.keep_results,
         "api": api,
@@ -80,16 +80,6 @@ def switch_form(
         "activity": activity_path(ensemble.name) if manages else None,
         "manager": f"{manager}:{SWARM_PORT}" if manager is not None and not manages else None,
         "own": own,
-    }
-
-
-def _rental(rental: Rental) -> dict[str, Any]:
-    return {
-        "id": rental.id,
-        "name": rental.name,
-        "hourly": str(rental.hourly),
-        "since": rental.since,
-        "until": rental.until,
     }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import secrets as chance
+import shutil
 import stat
 import sys
 import tempfile
@@ -127,6 +130,20 @@ def runtime_directory(root: Path) -> Path:
         "there is no place for sockets: every temporary directory is missing, not writable or too long a path",
         "set XDG_RUNTIME_DIR or TMPDIR to a directory of your own with a path of at most 40 characters",
     )
+
+
+@contextlib.contextmanager
+def socket_directory(root: Path) -> Iterator[Path]:
+    """In the runtime directory, one for a connection: several may reach for the study at a time. Its name is short."""
+    above = runtime_directory(root)
+    directory = above / chance.token_hex(3)
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            above.rmdir()
 
 
 def find_runtime_directory(root: Path) -> Path | None:

@@ -6,8 +6,6 @@ Every step can be done again, by this machine or another, whatever the one befor
 from __future__ import annotations
 
 import contextlib
-import secrets as chance
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +18,7 @@ from ...compile.switch import HOME
 from ...errors import ProviderError, Unreachable
 from ..contexts import SshDocker
 from ..link import Link, make_link
-from ..places import Places, runtime_directory
+from ..places import Places, socket_directory
 from .account import Account
 from .host_keys import TAG, HostKeys, good_fingerprints, host_tag, recognised, shown_by, stranger
 from .keys import PublicKey, Ring, read_public_key
@@ -90,20 +88,6 @@ def open_link(docker: SshDocker, directory: Path) -> Link:
     return make_link(docker, directory, patience=ANSWER_WITHIN)
 
 
-@contextlib.contextmanager
-def socket_directory(places: Places) -> Iterator[Path]:
-    """For the sockets of one connection: private, and short enough a path (places.py)."""
-    above = runtime_directory(places.root)
-    directory = above / chance.token_hex(3)
-    directory.mkdir(mode=0o700)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            above.rmdir()
-
-
 class Approach:
     """The way to the machines of one study. Safe to use from several threads, one for each machine."""
 
@@ -146,7 +130,7 @@ class Approach:
         A `patient` one waits for a machine that is only just starting. Raises Unreachable when nobody
         answers, and ProviderError when somebody does who is not that machine, or does not let us in.
         """
-        with socket_directory(self._places) as directory:
+        with socket_directory(self._places.root) as directory:
             link = self._connected(machine, directory, say, self._patience.answer if patient else 0.0)
             try:
                 yield link
@@ -268,7 +252,7 @@ class Approach:
         self.keys.believe(machine, [key])
         deadline = time.monotonic() + ASKED_WITHIN
         while True:
-            with socket_directory(self._places) as directory:
+            with socket_directory(self._places.root) as directory:
                 link = self._open_link(self.keys.way_to(machine), directory)
                 try:
                     link.open()

@@ -34,7 +34,7 @@ def keep_rentals(places: Places, rentals: Iterable[Rental]) -> None:
     if not file.parent.is_dir():
         return
     draft = file.with_name(f".{file.name}.new")
-    draft.write_text(json.dumps([_form(rental) for rental in rentals], indent=1), "utf-8")
+    draft.write_text(json.dumps([rental.to_json() for rental in rentals], indent=1), "utf-8")
     draft.replace(file)
 
 
@@ -93,13 +93,3 @@ def _together(one: Rental, other: Rental) -> Rental:
         min(one.since, other.since),
         min(ends, default=None),
     )
-
-
-def _form(rental: Rental) -> dict[str, Any]:
-    return {
-        "id": rental.id,
-        "name": rental.name,
-        "hourly": str(rental.hourly),
-        "since": rental.since,
-        "until": rental.until,
-    }

@@ -7,11 +7,8 @@ gateway, which is all that a client needs once the stack stands.
 from __future__ import annotations
 
 import contextlib
-import secrets as chance
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from ...compile.stack import Site, compile_stack, gateway_secret, needed_secrets, queue_secret, stack_name
 from ...errors import ProviderError, Unreachable
@@ -25,7 +22,7 @@ from ..file_store import FileStore
 from ..gateway import Gateway
 from ..link import make_link
 from ..observe import Study
-from ..places import Places, runtime_directory
+from ..places import Places, socket_directory
 from ..promised import promised_sinks, promised_variables
 from ..swarm import Swarm
 from ..terrain import Terrain
@@ -57,7 +54,7 @@ def stack_stands(swarm: Swarm, study: str) -> bool:
 @contextlib.contextmanager
 def unopened(docker: Docker, places: Places, *, patience: float) -> Iterator[Swarm]:
     """That Docker, before its link is open."""
-    with _private_directory(places) as directory:
+    with socket_directory(places.root) as directory:
         swarm = Swarm(make_link(docker, directory, patience=patience))
         try:
             yield swarm
@@ -116,20 +113,6 @@ def _credential(values: Mapping[str, str], name: str, study: str) -> Secret:
             "wait until it runs again, or `cloudburst apply`, which makes new ones",
         )
     return Secret(values[name])
-
-
-@contextlib.contextmanager
-def _private_directory(places: Places) -> Iterator[Path]:
-    """For the sockets of one command: several may reach for the study at a time. The name is short (places.py)."""
-    above = runtime_directory(places.root)
-    directory = above / chance.token_hex(2)
-    directory.mkdir(mode=0o700)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            above.rmdir()
 
 
 # ── the cluster ──────────────────────────────────────────────────────────────────────────────
