@@ -135,15 +135,22 @@ def runtime_directory(root: Path) -> Path:
 @contextlib.contextmanager
 def socket_directory(root: Path) -> Iterator[Path]:
     """In the runtime directory, one for a connection: several may reach for the study at a time. Its name is short."""
-    above = runtime_directory(root)
-    directory = above / chance.token_hex(3)
-    directory.mkdir(mode=0o700)
+    directory = _connection_directory(root)
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         with contextlib.suppress(OSError):
-            above.rmdir()
+            directory.parent.rmdir()
+
+
+def _connection_directory(root: Path) -> Path:
+    """Whoever ends removes what is empty, just when another one begins: then it is made again."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            directory = runtime_directory(root) / chance.token_hex(3)
+            directory.mkdir(mode=0o700)
+            return directory
 
 
 def find_runtime_directory(root: Path) -> Path | None:

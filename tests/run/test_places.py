@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from cloudburst.errors import ProviderError
-from cloudburst.run.places import find_runtime_directory, places, prepare, runtime_directory
+from cloudburst.run.places import (
+    find_runtime_directory,
+    places,
+    prepare,
+    runtime_directory,
+    socket_directory,
+)
 
 
 def test_places_are_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +95,15 @@ def test_what_somebody_else_could_have_planted_is_refused(
         monkeypatch.setattr(os, "lstat", of_another)
     with pytest.raises(ProviderError, match=trouble):
         runtime_directory(tmp_path)
+
+
+def test_connections_that_end_do_not_take_the_directory_from_those_that_begin(tmp_path: Path) -> None:
+    """The last one to end removes it, in whichever thread."""
+
+    def connect(_: int) -> bool:
+        with socket_directory(tmp_path) as directory:
+            return directory.is_dir()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(connect, range(400)))
+    assert find_runtime_directory(tmp_path) is None

@@ -19,7 +19,7 @@ from ...errors import ProviderError, Unreachable
 from ..contexts import SshDocker
 from ..link import Link, make_link
 from ..places import Places, socket_directory
-from .account import Account
+from .account import SETTLE, Account
 from .host_keys import TAG, HostKeys, good_fingerprints, host_tag, recognised, shown_by, stranger
 from .keys import PublicKey, Ring, read_public_key
 
@@ -81,6 +81,7 @@ class Patience:
     gone: float = 300.0
     action: float = 300.0
     drained: float = 300.0
+    settle: float = SETTLE
     look_every: float = 2.0
 
 

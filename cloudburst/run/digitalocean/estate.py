@@ -14,7 +14,7 @@ from typing import Any
 
 from ...compile.money import price
 from ...errors import ProviderError
-from ..events import Doing, OnEvent, StopSignal
+from ..events import Doing, Note, OnEvent, StopSignal
 from ..words import count
 from .account import Account, open_account
 from .errors import ApiRefused
@@ -313,6 +313,7 @@ class _Removal:
     _keys: tuple[Key, ...] | None = None
     _hosts: set[str] = field(default_factory=set)
     _why: dict[str, str] = field(default_factory=dict)
+    _given_back: set[str] = field(default_factory=set)
     _hopeless: set[str] = field(default_factory=set)
     _refused_at: dict[str, float] = field(default_factory=dict)
     _quiet: int = 0
@@ -323,6 +324,9 @@ class _Removal:
     def run(self) -> Leftovers:
         try:
             return self._run()
+        except KeyboardInterrupt:
+            self.on_event(Note(self._what_is_still_there()))
+            raise
         except ProviderError as error:
             error.message = self._with_what_stands(error)
             error.args = (error.message,)
@@ -398,6 +402,7 @@ class _Removal:
             self._say(f"removing {what}")
         try:
             delete(id_)
+            self._given_back.add(what)
             self._why[what] = f"{what} has been removed but is still listed"
         except ApiRefused as error:
             if error.status == 401:
@@ -424,6 +429,19 @@ class _Removal:
         left, _ = self._look()
         still = {f"{kind} {name}" for kind, names in left.by_kind() for name in names}
         return Leftovers(left, tuple(why for what, why in self._why.items() if what in still), kept)
+
+    def _what_is_still_there(self) -> str:
+        """For whoever does not want to wait: what is billed on."""
+        if self._last is None:
+            return (
+                f"what stands of {self.study} is not known: `cloudburst destroy` again looks, and removes it"
+            )
+        standing = tuple(
+            one for one in self._last.droplets if f"droplet {_named(one)}" not in self._given_back
+        )
+        words = in_words(replace(self._last, droplets=standing, tags=()))
+        billed = words or "nothing that is billed"
+        return f"still there: {billed}; `cloudburst destroy` again removes the rest"
 
     def _with_what_stands(self, error: ProviderError) -> str:
         if self._last is None:

@@ -306,6 +306,7 @@ class Provision:
                 names,
                 study_tag(self._name),
                 asked_before=asked_before,
+                settle=self._patience.settle,
                 region=wanted.region,
                 size=wanted.manager if role == "manager" else wanted.worker,
                 image=wanted.image,

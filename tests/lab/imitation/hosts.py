@@ -187,13 +187,13 @@ class Hosts:
         return Disk(self._ground.directory / "snapshots" / image)
 
     def _other_key(self, birth: Birth) -> Mapping[str, str]:
-        """An impostor's sshd shows a key that nobody planted."""
+        """An impostor's sshd shows a key that nobody planted, whatever it is told: of several of a kind the first counts."""
         if birth.fate != "impostor":
             return {}
         place = self._ground.directory / f"impostor-{birth.id}"
         generate(place)
         return {
-            "etc/ssh/sshd_config.d/lab.conf": "HostKey /etc/ssh/impostor_key\n",
+            "etc/ssh/sshd_config.d/00-impostor.conf": "HostKey /etc/ssh/impostor_key\n",
             "etc/ssh/impostor_key": place.read_text(),
         }
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from . import FOR_EVER, PROMPT, Fault, Imitation
+from . import FOR_EVER, PROMPT, Exchange, Fault, Imitation
 from .asking import Asker
 from .faults import What
 
@@ -131,3 +131,18 @@ def test_every_kind_strikes_once_and_is_over(asker: Asker, what: What) -> None:
     assert struck != 200 or what == "slow"
     assert asker.it.faults.unused() == []
     assert asker.ask("GET", "/account").status == 200
+
+
+def test_a_watcher_is_told_before_the_answer_leaves(asker: Asker) -> None:
+    """What it changes is what the next request meets; the one it was told of is done."""
+    account, seen = asker.it.account, list[str]()
+
+    def close(exchange: Exchange) -> None:
+        seen.append(f"{exchange.method} {exchange.path} {exchange.status}")
+        account.droplet_limit = 1
+
+    asker.it.watchers.append(close)
+    assert asker.create("web").status == 202
+    assert asker.create("more").status == 422
+    assert seen == ["POST /v2/droplets 202", "POST /v2/droplets 422"]
+    assert _names(asker) == ["web"]

@@ -244,6 +244,34 @@ def test_interrupted_anywhere_it_goes_on(
         assert imitation.account.left() == []
 
 
+def test_whoever_does_not_want_to_wait_is_told_what_still_stands(
+    clockwork: Clockwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Event] = []
+    with paper(clockwork, PROMPT) as (imitation, account):
+        rent(account)
+        delete = account.delete_droplet
+
+        def once(number: int) -> bool:
+            monkeypatch.setattr(account, "delete_droplet", interrupted)
+            return delete(number)
+
+        def interrupted(_: int) -> bool:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(account, "delete_droplet", once)
+        with pytest.raises(KeyboardInterrupt):
+            remove(account, "waves", on_event=told.append)
+        said = str(told[-1].to_json())
+        gone = {one.name for one in imitation.account.droplets.values()} - {
+            one.name for one in imitation.account.standing()
+        }
+        assert len(gone) == 1
+        assert all(f"{one.name} (id {one.id})" in said for one in imitation.account.standing())
+        assert not any(f"{name} (id" in said for name in gone)
+        assert "USD an hour" in said
+
+
 def test_no_network_in_the_middle_says_what_stood(clockwork: Clockwork) -> None:
     with paper(clockwork, PROMPT) as (imitation, account):
         rent(account, workers=0)

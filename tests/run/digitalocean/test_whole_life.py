@@ -5,8 +5,10 @@ The account's time is made up and its machines are played, so that a life takes 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,30 @@ def test_a_life_asks_for_nothing_else(tmp_path: Path, monkeypatch: pytest.Monkey
         assert life.made() == len(NAMES)
 
 
+class Killed(BaseException):
+    """The process is gone: nothing is caught."""
+
+
+def test_machines_that_were_asked_for_and_are_in_no_list_yet_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`apply` was killed before it saw the answer; the next one begins at once."""
+    with living(tmp_path, monkeypatch) as life:
+        create = life.account.create_droplets
+
+        def granted_and_killed(*names: Any, **order: Any) -> None:
+            create(*names, **order)
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(life.account, "create_droplets", granted_and_killed)
+            with pytest.raises(Killed):
+                life.converge(workers=3)
+        life.converge(workers=3)
+        assert life.standing() == Counter(NAMES)
+        assert life.made() == len(NAMES), "a machine was rented twice"
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=named)
 def test_every_endpoint_fails_once_in_one_life(
     fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -110,5 +136,5 @@ def test_one_endpoint_fails_for_good_and_what_stands_is_said(
             for one in life.imitation.account.standing():
                 assert f"{one.name} (id {one.id})" in said or "is not known" in said, said
         life.imitation.faults.clear()
-        life.remove()
+        assert life.remove() == ""
         assert life.imitation.account.left() == before
