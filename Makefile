@@ -36,7 +36,7 @@ fix: $(BIN)/.ready ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 faults: $(BIN)/.ready ## break every part at every moment, here and on the lab; writes docs/faults.md
-	$(BIN)/pytest -v tests/faults tests/lab/faults --faults-table docs/faults.md
+	$(BIN)/pytest -v tests/faults tests/lab/faults tests/run/digitalocean/test_whole_life.py --faults-table docs/faults.md
 
 lab: $(BIN)/.ready ## a Docker Swarm of four hosts on this machine, to play in (docs/lab.md)
 	$(BIN)/python -m tests.lab start

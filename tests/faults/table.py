@@ -64,7 +64,42 @@ And a worker node whose clock was set 40 s ahead took no jobs, was named in `sta
     ),
 )
 
-SECTIONS = (LOCAL, SWARM)
+RENTED_KILLS = Section(
+    "On rented machines: the client is killed",
+    """\
+A study of 30 jobs on a manager and three workers, rented from [the imitation](lab.md) of DigitalOcean whose droplets are hosts of the lab. The client is killed with
+`kill -9` at one moment, or interrupted where it says Ctrl-C, and the same command is said again. After each: the table was the one that a single machine computes; no job that
+began was begun again; no machine was rented twice; the bill named every machine; and in the end the account held no droplet, key, firewall, VPC or tag. What stood after a
+`kill -9` was what `orphans` named; after Ctrl-C it had been said, with ids and prices. Where only `destroy` follows, what was recorded came home.""",
+    ("killed when", "what stood then", "the command again takes"),
+)
+
+RENTED_API = Section(
+    "On rented machines: the API fails",
+    """\
+The same life. The first request that `apply` makes to each endpoint meets the trouble, and the first that `destroy` makes; and so does the second page of every list,
+which are of two objects each. Both commands ended well by themselves, and with what is said above. *Struck* counts requests. That each endpoint by itself is survived with each
+trouble, without hosts, is tested in `tests/run/digitalocean/test_whole_life.py`.""",
+    ("trouble", "endpoints", "struck", "`apply` takes", "`destroy` takes"),
+)
+
+RENTED_SWITCH = Section(
+    "On rented machines: nobody looks after them",
+    """\
+A manager and one worker of the same kind, left alone by their client. The switch on each looks every 20 s. After each the study was applied again (but for those of `idle_stop` and
+of the lost token), the table was the one that a single machine computes, and `destroy` left nothing.""",
+    ("what happens", "what came of it"),
+)
+
+RENTED_WORLDS = Section(
+    "On rented machines: one comes up badly",
+    """\
+A manager and one worker of the same kind, one of which comes to grief when it is made. After each: `apply` named it and everything that was billed, with its id and price; applied again
+it put another one in its place and computed (but for the manager, which was given back), and `destroy` left nothing. *Said after* is how long the first `apply` waited for it.""",
+    ("what comes up", "what is said", "said after"),
+)
+
+SECTIONS = (LOCAL, SWARM, RENTED_KILLS, RENTED_API, RENTED_SWITCH, RENTED_WORLDS)
 
 _TOLD = pytest.StashKey[dict[str, list[Cells]]]()
 
