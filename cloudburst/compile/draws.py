@@ -1,7 +1,8 @@
-"""What is drawn once, at plan, and then travels: values that pass through the machine's logarithm.
+"""What is drawn once, at plan, and then travels: values that pass through the machine's logarithm or through
+a library, and the order of correlated columns.
 
-A laptop and a manager may differ there in a last bit, and a job's id with it. Uniform, integers
-and choice need none of this; see `samplers`.
+A laptop and a manager may differ there in a last bit, and a job's id with it. Uniform, integers, choice,
+triangular and poisson need none of this; see `distributions`.
 """
 
 from __future__ import annotations
@@ -15,32 +16,39 @@ from typing import Any
 
 from ..errors import CloudBurstError
 from ..spec.ensemble import Block, Draw, Ensemble, Sample
-from ..spec.progressions import Column
-from . import samplers
+from . import library, samplers
+from .distributions import needs_drawing, needs_library
+from .samplers import Drawn
 
 FORMAT = 1
 MOST_ROWS = 10_000_000
-"""How many rows of a drawn parameter a plan holds; 8 bytes each."""
+"""How many values of a drawn parameter a plan holds; 8 bytes each."""
+
+Columns = Mapping[str, Mapping[str, "array[Any]"]]
+"""By block and component."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Drawn columns by block and parameter, float64."""
+    """Drawn columns: float64, or int64 where they are whole by nature. `orders` are those of correlated columns
+    that are computed; `libraries` are the versions of what drew some of all this."""
 
-    columns: Mapping[str, Mapping[str, array[float]]] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
+    orders: Columns = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
-    def column(self, block: str, name: str) -> array[float] | None:
-        return self.columns.get(block, {}).get(name)
+    def of(self, block: str) -> Drawn:
+        """What was drawn of the sample of a block."""
+        return Drawn(self.columns.get(block, {}), self.orders.get(block, {}))
 
     def to_json(self) -> dict[str, Any]:
-        """Columns as base64 of little-endian float64."""
-        return {
-            "format": FORMAT,
-            "columns": {
-                block: {name: _to_text(column) for name, column in columns.items()}
-                for block, columns in self.columns.items()
-            },
-        }
+        """Columns as base64 of little-endian float64, or as such of int64 under that name."""
+        form: dict[str, Any] = {"format": FORMAT, "columns": _each(self.columns, _to_form)}
+        if self.orders:
+            form["orders"] = _each(self.orders, _to_form)
+        if self.libraries:
+            form["libraries"] = dict(self.libraries)
+        return form
 
     @classmethod
     def from_json(cls, form: Mapping[str, Any]) -> Draws:
@@ -50,53 +58,71 @@ class Draws:
                 f"the drawn samples are of format {form.get('format')}; this version reads format {FORMAT}",
                 "plan again with this version",
             )
-        return cls(
-            {
-                block: {name: _from_text(text) for name, text in columns.items()}
-                for block, columns in form["columns"].items()
-            }
-        )
+        orders, libraries = form.get("orders", {}), form.get("libraries", {})
+        return cls(_each(form["columns"], _from_form), _each(orders, _from_form), libraries)
+
+
+def samples(block: Block) -> Iterator[Sample]:
+    for source in block.sources:
+        if isinstance(source, Sample):
+            yield source
 
 
 def drawn(block: Block) -> Iterator[tuple[Sample, Draw]]:
     """The sampled parameters of a block that have to be drawn at plan."""
-    for source in block.sources:
-        if isinstance(source, Sample):
-            for draw in source.draws:
-                if samplers.needs_drawing(draw.distribution):
-                    yield source, draw
+    for sample in samples(block):
+        correlated = {name for first, others in sample.correlate.items() for name in (first, *others)}
+        for draw in sample.draws:
+            if needs_drawing(draw.distribution) or draw.name in correlated:
+                yield sample, draw
 
 
 def draw(ensemble: Ensemble) -> Draws:
-    """Draw what has to travel. Takes about a microsecond or two a value."""
-    columns: dict[str, dict[str, array[float]]] = {}
-    for block in ensemble.blocks:
-        for sample, one in drawn(block):
-            values = samplers.column(sample, one, ensemble.seed)
-            columns.setdefault(block.name, {})[one.name] = array("d", _floats(values, sample.n))
-    return Draws(columns)
+    """Draw what has to travel. Takes about a microsecond or two a value.
+
+    Raises `library.LibraryMissing` and `library.Misfit`; `draw_checks` says them with a place.
+    """
+    found = {
+        block.name: samplers.draw_sample(sample, ensemble.seed)
+        for block in ensemble.blocks
+        for sample in samples(block)
+    }
+    return Draws(
+        {block: one.values for block, one in found.items() if one.values},
+        {block: one.orders for block, one in found.items() if one.orders},
+        library.versions() if _needs_library(ensemble) else {},
+    )
 
 
-def _floats(column: Column, count: int) -> Iterator[float]:
-    for number in range(count):
-        value = column[number]
-        assert isinstance(value, float)  # noqa: S101  what needs drawing is a float
-        yield value
+def _needs_library(ensemble: Ensemble) -> bool:
+    return any(
+        needs_library(draw.distribution)
+        for block in ensemble.blocks
+        for sample in samples(block)
+        for draw in sample.draws
+    )
 
 
-def _little(column: array[float]) -> array[float]:
-    if sys.byteorder == "little":
-        return column
-    swapped = array("d", column)
-    swapped.byteswap()
-    return swapped
+# ── the JSON form ────────────────────────────────────────────────────────────────────────────
+def _each(columns: Mapping[str, Mapping[str, Any]], change: Any) -> dict[str, dict[str, Any]]:
+    return {block: {key: change(one) for key, one in found.items()} for block, found in columns.items()}
 
 
-def _to_text(column: array[float]) -> str:
-    return base64.b64encode(_little(column).tobytes()).decode("ascii")
+def _to_form(column: array[Any]) -> str | dict[str, str]:
+    text = base64.b64encode(_little(column).tobytes()).decode("ascii")
+    return text if column.typecode == "d" else {"int64": text}
 
 
-def _from_text(text: str) -> array[float]:
-    column = array("d")
+def _from_form(form: str | Mapping[str, str]) -> array[Any]:
+    column: array[Any] = array("d") if isinstance(form, str) else array("q")
+    text = form if isinstance(form, str) else form["int64"]
     column.frombytes(base64.b64decode(text, validate=True))
     return _little(column)
+
+
+def _little(column: array[Any]) -> array[Any]:
+    if sys.byteorder == "little":
+        return column
+    swapped = array(column.typecode, column)
+    swapped.byteswap()
+    return swapped

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from compile.nouns import Choice, Integers, LogUniform, Normal, Uniform, sample
 
-from cloudburst.compile.samplers import LatinPositions, Permutation, column, random_positions
+from cloudburst.compile.designs import LatinPositions, random_positions
+from cloudburst.compile.keyed import Permutation
+from cloudburst.compile.samplers import column
 
 
 def drawn(method: str, n: int, distribution: Any, seed: int = 7, own_seed: int | None = None) -> list[Any]:
