@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from math import prod
 
 from ..diagnostics import Path, Problem
 from ..spec.ensemble import Axis, Block, Exclude, Source, Table, Value, Zip
-from . import sources
 from .expressions import Expression, ExpressionError, Scope, as_text, expression
 from .identity import canonical, replicate_seeds
 from .sources import Part
@@ -21,6 +19,10 @@ REPLICATE = "replicate"
 
 ROW = "row"
 """The reserved name under which a `where` sees the position of what it judges, from 0."""
+
+
+MARK = "#"
+"""Begins what is no parameter's name: under it a part keeps its position in a source."""
 
 
 class RowError(ExpressionError):
@@ -53,7 +55,7 @@ def kept_rows(table: Table) -> tuple[Mapping[str, Value], ...]:
     return tuple(
         row
         for number, row in enumerate(table.rows)
-        if _holds(condition, {**row, ROW: number}, path, f"{table.file}, line {table.lines[number]}")
+        if _holds(condition, {**row, ROW: number}, path, table.place(number))
     )
 
 
@@ -97,30 +99,29 @@ def conditions(block: Block) -> tuple[Condition, ...]:
 
 
 class WhenSift:
-    """Takes absent parameters out of a point of the product of `factors`.
+    """Takes absent parameters out of a point.
 
-    Points that then differ in nothing are one: it is kept where the absent axis stands at its
-    first value.
+    Points that then differ in nothing are one: it is kept where the absent source stands at its
+    first part. `marks` are the names under which parts have their position in a source, with the
+    names of those sources that may be absent as a whole.
     """
 
-    def __init__(self, whens: Sequence[Condition], factors: Sequence[sources.Source]) -> None:
+    def __init__(self, whens: Sequence[Condition], marks: Mapping[str, frozenset[str]]) -> None:
         self.whens = whens
-        conditional = {when.name for when in whens}
-        self._merging = tuple(
-            (prod(later.count for later in factors[place + 1 :]), factor.count, factor.names)
-            for place, factor in enumerate(factors)
-            if factor.names and factor.names <= conditional
-        )
+        self._marks = tuple(marks.items())
 
-    def __call__(self, position: int, part: Part) -> Part | None:
+    def __call__(self, _position: int, part: Part) -> Part | None:
         values = dict(part)
+        repeating = [names for mark, names in self._marks if values.pop(mark)]
         for when in self.whens:
             if not when.holds(values):
                 del values[when.name]
-        for stride, count, names in self._merging:
-            if position // stride % count and names.isdisjoint(values):
-                return None
-        return values
+        return None if any(map(values.keys().isdisjoint, repeating)) else values
+
+
+def visible(part: Part) -> dict[str, Value]:
+    """The parameters of a part, for a change or a sentence."""
+    return {name: value for name, value in part.items() if not name.startswith(MARK)}
 
 
 # ── derive ───────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +141,7 @@ class Additions:
     study_seed: int
     seed_name: str | None
     derivations: tuple[Derivation, ...]
+    paired: bool = False
 
     def looking_at(self, names: frozenset[str]) -> tuple[frozenset[str], Additions]:
         """All that has to be known for `names` to be, and no more additions than that."""
@@ -149,10 +151,11 @@ class Additions:
                 wanted |= derivation.expression.names
         needed = tuple(one for one in self.derivations if one.name in wanted)
         seed_name = self.seed_name if self.seed_name in wanted else None
-        return frozenset(wanted), Additions(self.study_seed, seed_name, needed)
+        return frozenset(wanted), Additions(self.study_seed, seed_name, needed, self.paired)
 
     def seeds(self, values: Mapping[str, Value]) -> Callable[[int], int]:
-        return replicate_seeds(self.study_seed, values)
+        """The seeds of a point's replicates; paired ones hang on no value, and all points have the same."""
+        return replicate_seeds(self.study_seed, {} if self.paired else values)
 
     def derive(self, values: dict[str, Value], replicate: int | None, row: int | None = None) -> None:
         """Add the derived values to `values`. Raises `RowError`."""
@@ -199,6 +202,9 @@ class ExcludeSift:
         self.exclusions = exclusions
         looked_at = frozenset[str]().union(*(one.names for one in exclusions))
         self.names, self._additions = additions.looking_at(looked_at)
+        self._sees_parts = (
+            not self._additions.derivations and self._additions.seed_name is None and ROW not in self.names
+        )
 
     @property
     def needs_everything(self) -> bool:
@@ -207,10 +213,15 @@ class ExcludeSift:
 
     def __call__(self, position: int, part: Part) -> Part | None:
         scope = self.scope(position, part)
-        return None if any(one.matches(scope) for one in self.exclusions) else part
+        for one in self.exclusions:
+            if one.matches(scope):
+                return None
+        return part
 
     def scope(self, position: int, part: Part) -> Scope:
         """What the entries see of a point."""
+        if self._sees_parts:
+            return part
         values = dict(part)
         number = values.pop(REPLICATE, None)
         replicate = number if isinstance(number, int) else None

@@ -43,8 +43,13 @@ class Lazy(ABC, Generic[T_co]):
     def __getitem__(self, key: slice) -> Lazy[T_co]: ...
     def __getitem__(self, key: int | slice) -> T_co | Lazy[T_co]:
         """One item, or a view of some. Raises IndexError; negative indexes count from the end."""
-        place = range(self.count)[key]
-        return self.at(place) if isinstance(place, int) else _View(self, place)
+        if isinstance(key, slice):
+            return _View(self, range(self.count)[key])
+        if 0 <= key < self.count:
+            return self.at(key)
+        if 0 <= key + self.count < self.count:
+            return self.at(key + self.count)
+        raise IndexError(f"there is no item {key} among {self.count}")
 
 
 class _View(Lazy[T_co]):

@@ -2,8 +2,9 @@
 
 A source has `count` parts, each a map of names to values, indexed from 0 and never held in a list.
 `Together` walks columns side by side (an axis, a zip, a sample, the replicates), `Rows` are rows as
-written (cases, a table), `Product` multiplies, `Sifted` keeps some. What a block makes of them is
-`space`'s.
+written (cases, a table), `OneAtATime` moves one name at a time, `Product` multiplies, `Uneven`
+multiplies by a source that hangs on the point, `Sifted` keeps some, `Shuffled` and `Taken` choose an
+order and a stretch. What a block makes of them is `space`'s.
 """
 
 from __future__ import annotations
@@ -11,24 +12,29 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import reduce
-from itertools import islice
+from functools import cached_property
+from itertools import accumulate, chain, compress, islice
+from math import prod
 from typing import Protocol
 
 from ..spec.ensemble import Value
 from ..spec.progressions import Column
+from .keyed import KEY_BYTES, Permutation, start_of
 
 Part = Mapping[str, Value]
 
-_HELD = 4096
-"""A factor of at most so many parts is computed once and held; a longer one is walked again."""
+_HELD = 1 << 14
+"""Neighbouring factors of at most so many parts together are computed once and held."""
 
 _STRIDE = 256
-"""Every so many candidates a `Sifted` remembers how many it had kept."""
+"""Every so many candidates a `Sifted` remembers how many it had kept. A multiple of 8."""
+
+_MOST_MARKS = 1 << 16
+"""An `Uneven` remembers where the parts of so many of its candidates begin."""
 
 
 class Source(Protocol):
-    """Parts belong to the source: whoever wants to change one copies it."""
+    """One part is its caller's; those of a walk belong to the source: to change one, copy it."""
 
     @property
     def names(self) -> frozenset[str]: ...
@@ -36,12 +42,13 @@ class Source(Protocol):
     @property
     def count(self) -> int: ...
 
-    def part(self, position: int) -> Part: ...
+    def part(self, position: int) -> dict[str, Value]: ...
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         """The parts from start up to and without stop, in order."""
 
 
+# ── as written ───────────────────────────────────────────────────────────────────────────────
 class Together:
     """Columns of one length, walked side by side."""
 
@@ -50,7 +57,7 @@ class Together:
         self.count = count
         self._columns = tuple(columns.items())
 
-    def part(self, position: int) -> Part:
+    def part(self, position: int) -> dict[str, Value]:
         return {name: column[position] for name, column in self._columns}
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
@@ -67,70 +74,227 @@ class Rows:
         self.count = len(rows)
         self._rows = rows
 
-    def part(self, position: int) -> Part:
-        return self._rows[position]
+    def part(self, position: int) -> dict[str, Value]:
+        return dict(self._rows[position])
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return islice(self._rows, start, stop)
 
 
-class Product:
-    """Every part of `slow` with every part of `fast`; they share no name."""
+class Move:
+    """The values a name takes away from the centre, by position; one of the column's may be left out."""
 
-    def __init__(self, slow: Source, fast: Source) -> None:
-        self.names = slow.names | fast.names
-        self._slow, self._fast = slow, fast
-        self._held: tuple[Part, ...] | None = None
+    def __init__(self, name: str, column: Column, count: int, without: int | None = None) -> None:
+        self.name = name
+        self.count = count - (without is not None)
+        self._column, self._without = column, count if without is None else without
 
-    @property
-    def count(self) -> int:
-        return self._slow.count * self._fast.count
+    def __getitem__(self, position: int) -> Value:
+        return self._column[position + (position >= self._without)]
 
-    def part(self, position: int) -> Part:
-        slow, fast = divmod(position, self._fast.count)
-        return {**self._slow.part(slow), **self._fast.part(fast)}
+
+class OneAtATime:
+    """The centre (when it is included), then each move's points, all else at the centre."""
+
+    def __init__(self, centre: Part, moves: Sequence[Move], include_centre: bool) -> None:
+        self.names = frozenset(centre)
+        self._centre, self._moves = centre, moves
+        self._starts = tuple(accumulate((move.count for move in moves), initial=int(include_centre)))
+        self.count = self._starts[-1]
+
+    def part(self, position: int) -> dict[str, Value]:
+        place = bisect_right(self._starts, position) - 1
+        if place < 0:
+            return dict(self._centre)
+        move = self._moves[place]
+        return {**self._centre, move.name: move[position - self._starts[place]]}
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return map(self.part, range(start, stop))
+
+
+class Numbered:
+    """The parts of a source, each with its position under `mark`, which is no parameter's name."""
+
+    def __init__(self, source: Source, mark: str) -> None:
+        self.names, self.count = source.names, source.count
+        self._source, self._mark = source, mark
+
+    def part(self, position: int) -> dict[str, Value]:
+        return {**self._source.part(position), self._mark: position}
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        mark = self._mark
+        for position, part in enumerate(self._source.walk(start, stop), start):
+            yield {**part, mark: position}
+
+
+# ── multiplied ───────────────────────────────────────────────────────────────────────────────
+class _Held:
+    """A short product, computed once."""
+
+    def __init__(self, factors: Sequence[Source]) -> None:
+        self.names = frozenset[str]().union(*(factor.names for factor in factors))
+        self.count = prod(factor.count for factor in factors)
+        self._factors = factors
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        parts: list[Part] = [{}]
+        for factor in self._factors:
+            one = list(factor.walk(0, factor.count))
+            parts = [{**slow, **fast} for slow in parts for fast in one]
+        return tuple(parts)
+
+    def part(self, position: int) -> dict[str, Value]:
+        return dict(self.parts[position])
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return islice(self.parts, start, stop)
+
+
+class Product:
+    """Every part of each factor with every part of the others; the first is the slowest.
+
+    They share no name, and there is at least one.
+    """
+
+    def __init__(self, factors: Sequence[Source]) -> None:
+        self.names = frozenset[str]().union(*(factor.names for factor in factors))
+        self._factors = tuple(factors)
+
+    @cached_property
+    def count(self) -> int:
+        return prod(factor.count for factor in self._factors)
+
+    @cached_property
+    def _grouped(self) -> tuple[Source, ...]:
+        """The factors, with short neighbours as one."""
+        groups: list[list[Source]] = []
+        for factor in reversed(self._factors):
+            if groups and prod(one.count for one in groups[-1]) * factor.count <= _HELD:
+                groups[-1].insert(0, factor)
+            else:
+                groups.append([factor])
+        return tuple(
+            _Held(group) if prod(one.count for one in group) <= _HELD else group[0]
+            for group in reversed(groups)
+        )
+
+    @cached_property
+    def _digits(self) -> tuple[list[tuple[int, Callable[[int], Part]]], Callable[[int], Part]]:
+        """How to find a part of each group: of the slower ones after how many points it changes, too."""
+        found = [one.parts.__getitem__ if isinstance(one, _Held) else one.part for one in self._grouped]
+        strides = [prod(one.count for one in self._grouped[place + 1 :]) for place in range(len(found) - 1)]
+        return list(zip(strides, found[:-1], strict=True)), found[-1]
+
+    def part(self, position: int) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        slower, fastest = self._digits
+        for stride, part in slower:
+            place = position // stride
+            position -= place * stride
+            values |= part(place)
+        values |= fastest(position)
+        return values
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return self._walk(len(self._grouped) - 1, start, stop)
+
+    def _walk(self, last: int, start: int, stop: int) -> Iterator[Part]:
+        """Of the product of the groups up to and with the last."""
+        if last == 0:
+            return self._grouped[0].walk(start, stop)
+        return self._walk_pairs(last, start, stop)
+
+    def _walk_pairs(self, last: int, start: int, stop: int) -> Iterator[Part]:
         if start >= stop:
             return
-        width = self._fast.count
-        first, last = start // width, (stop - 1) // width
-        for row, slow in enumerate(self._slow.walk(first, last + 1), first):
+        faster = self._grouped[last]
+        width = faster.count
+        first, end = start // width, (stop - 1) // width
+        for row, slow in enumerate(self._walk(last - 1, first, end + 1), first):
             begin = start - row * width if row == first else 0
-            end = stop - row * width if row == last else width
-            for fast in self._stretch(begin, end):
+            for fast in faster.walk(begin, stop - row * width if row == end else width):
                 yield {**slow, **fast}
-
-    def _stretch(self, start: int, stop: int) -> Iterator[Part]:
-        if self._fast.count > _HELD:
-            return self._fast.walk(start, stop)
-        if self._held is None:
-            self._held = tuple(self._fast.walk(0, self._fast.count))
-        return islice(self._held, start, stop)
 
 
 def product(sources: Sequence[Source]) -> Source:
     """All of them multiplied; the first is the slowest. There is at least one."""
-    return reduce(Product, sources)
+    return sources[0] if len(sources) == 1 else Product(sources)
 
 
+class Uneven:
+    """Every part of `candidates` with every part of the source that `make` gives for it.
+
+    Counting and indexing take one pass over the candidates; after it a part is found by looking at
+    one of `_MOST_MARKS` stretches of them. Walking from the start needs no such pass.
+    """
+
+    def __init__(self, candidates: Source, names: frozenset[str], make: Callable[[Part], Source]) -> None:
+        self.names = candidates.names | names
+        self.candidates = candidates
+        self._make = make
+
+    @cached_property
+    def count(self) -> int:
+        return self._survey[1]
+
+    @cached_property
+    def _stride(self) -> int:
+        return -(-self.candidates.count // _MOST_MARKS) or 1
+
+    @cached_property
+    def _survey(self) -> tuple[list[int], int]:
+        """Where the parts of every so many candidates begin, and how many there are in all."""
+        marks, count = [], 0
+        for position, candidate in enumerate(self.candidates.walk(0, self.candidates.count)):
+            if position % self._stride == 0:
+                marks.append(count)
+            count += self._make(candidate).count
+        return marks, count
+
+    def part(self, position: int) -> dict[str, Value]:
+        return dict(next(self.walk(position, position + 1)))
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        if start >= stop:
+            return
+        mark = bisect_right(self._survey[0], start) - 1 if start else 0
+        first, begin = mark * self._stride if start else 0, self._survey[0][mark] if start else 0
+        for candidate in self.candidates.walk(first, self.candidates.count):
+            made = self._make(candidate)
+            low, high = max(start - begin, 0), min(stop - begin, made.count)
+            for part in made.walk(low, high) if low < high else ():
+                yield {**candidate, **part}
+            begin += made.count
+            if begin >= stop:
+                return
+
+
+# ── some of them ─────────────────────────────────────────────────────────────────────────────
 Sift = Callable[[int, Part], Part | None]
 """(position among the candidates, candidate) -> what is kept of it, or None."""
+
+_FLAGS = tuple(tuple(byte >> place & 1 for place in range(8)) for byte in range(256))
+_PLACES = tuple(tuple(place for place in range(8) if byte >> place & 1) for byte in range(256))
 
 
 class Sifted:
     """The parts of `candidates` that `sift` keeps, as it gives them.
 
-    Counting and indexing take one pass over the candidates; after it a part is found by looking
-    at no more than `_STRIDE` of them. Walking from the start needs no such pass.
+    Counting and indexing take one pass over the candidates, which leaves a bit for each: afterwards
+    no candidate is judged again. Walking from the start needs no such pass. Without `reshapes` what
+    is kept is the candidate itself; with it, the sift must not look at positions.
     """
 
-    def __init__(self, candidates: Source, sift: Sift) -> None:
+    def __init__(self, candidates: Source, sift: Sift, *, reshapes: bool = False) -> None:
         self.names = candidates.names
         self.candidates = candidates
-        self._sift = sift
+        self._sift, self._reshapes = sift, reshapes
         self._kept: int | None = None
         self._marks = array("q")
+        self._bits = bytearray()
 
     @property
     def count(self) -> int:
@@ -138,33 +302,98 @@ class Sifted:
             self._kept = self._survey()
         return self._kept
 
-    def part(self, position: int) -> Part:
-        return next(self.walk(position, position + 1))
+    def part(self, position: int) -> dict[str, Value]:
+        if position == 0 and self._kept is None:
+            return dict(next(self._sifting()))
+        part = self.candidates.part(self._candidate(position))
+        return dict(self._sift(0, part) or ()) if self._reshapes else part
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
-        candidate, kept = self._mark_before(start)
-        return islice(self._from(candidate), start - kept, max(stop - kept, start - kept))
+        if start == 0 and self._kept is None:
+            return islice(self._sifting(), stop)
+        return islice(self._from(self._candidate(start)), max(0, stop - start))
 
-    def _mark_before(self, position: int) -> tuple[int, int]:
-        """A candidate not after the wanted one, and how many are kept before it."""
-        if position == 0 or self.count == 0:
-            return 0, 0
-        mark = bisect_right(self._marks, position) - 1
-        return mark * _STRIDE, self._marks[mark]
-
-    def _from(self, candidate: int) -> Iterator[Part]:
+    def _sifting(self) -> Iterator[Part]:
         sift = self._sift
-        for position, part in enumerate(self.candidates.walk(candidate, self.candidates.count), candidate):
+        for position, part in enumerate(self.candidates.walk(0, self.candidates.count)):
             kept = sift(position, part)
             if kept is not None:
                 yield kept
 
+    def _from(self, candidate: int) -> Iterator[Part]:
+        flags = chain.from_iterable(map(_FLAGS.__getitem__, islice(self._bits, candidate // 8, None)))
+        parts = self.candidates.walk(candidate, self.candidates.count)
+        kept = compress(parts, islice(flags, candidate % 8, None))
+        if not self._reshapes:
+            return kept
+        return (shaped for part in kept if (shaped := self._sift(0, part)) is not None)
+
+    def _candidate(self, position: int) -> int:
+        """The place of a kept part among the candidates; past all of them for one there is not."""
+        if position >= self.count:
+            return self.candidates.count
+        mark = bisect_right(self._marks, position) - 1
+        left = position - self._marks[mark]
+        for place in range(mark * _STRIDE // 8, len(self._bits)):
+            byte = self._bits[place]
+            if left < byte.bit_count():
+                return place * 8 + _PLACES[byte][left]
+            left -= byte.bit_count()
+        raise AssertionError("the marks and the bits of a survey tell of different parts")
+
     def _survey(self) -> int:
-        marks, kept, sift = array("q"), 0, self._sift
+        marks, bits, kept, byte, sift = array("q"), bytearray(), 0, 0, self._sift
         for position, part in enumerate(self.candidates.walk(0, self.candidates.count)):
             if position % _STRIDE == 0:
                 marks.append(kept)
             if sift(position, part) is not None:
                 kept += 1
-        self._marks = marks
+                byte |= 1 << (position & 7)
+            if position & 7 == 7:
+                bits.append(byte)
+                byte = 0
+        bits.append(byte)
+        self._marks, self._bits = marks, bits
         return kept
+
+
+class Shuffled:
+    """The parts of a source in a random order, the same for the same seed and number of parts."""
+
+    def __init__(self, source: Source, seed: int) -> None:
+        self.names = source.names
+        self._source = source
+        self._key = start_of(KEY_BYTES, "order", seed).digest()
+
+    @property
+    def count(self) -> int:
+        return self._source.count
+
+    @cached_property
+    def _place(self) -> Permutation:
+        return Permutation(self.count, self._key)
+
+    def part(self, position: int) -> dict[str, Value]:
+        return self._source.part(self._place(position))
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return map(self.part, range(start, stop))
+
+
+class Taken:
+    """At most `n` parts of a source (None: all) after the first `skip`."""
+
+    def __init__(self, source: Source, skip: int, n: int | None) -> None:
+        self.names = source.names
+        self._source, self._skip, self._n = source, skip, n
+
+    @property
+    def count(self) -> int:
+        left = max(0, self._source.count - self._skip)
+        return left if self._n is None else min(left, self._n)
+
+    def part(self, position: int) -> dict[str, Value]:
+        return self._source.part(self._skip + position)
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return self._source.walk(self._skip + start, self._skip + stop)

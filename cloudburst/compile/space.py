@@ -5,20 +5,23 @@ and `exclude` take away, plus seeds and derived values. Lazy and indexable; jobs
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import prod
+from typing import NamedTuple
 
 from ..diagnostics import Path
 from ..spec import progressions
-from ..spec.ensemble import Block, Cases, Ensemble, Replicates, Sample, Table, Value
+from ..spec.ensemble import Axis, Block, Bounded, Cases, Ensemble, Oat, Replicates, Sample, Table, Take, Value
 from ..spec.ensemble import Source as Written
 from . import samplers
+from .bounds import Dependent, as_written, names_in_bounds
 from .draws import Draws
 from .expressions import expression
 from .filters import (
+    MARK,
     REPLICATE,
     Additions,
     Derivation,
@@ -30,14 +33,29 @@ from .filters import (
     kept_rows,
 )
 from .lazy import Lazy
-from .sources import Rows, Sifted, Source, Together, product
+from .sources import (
+    Move,
+    Numbered,
+    OneAtATime,
+    Part,
+    Rows,
+    Shuffled,
+    Sifted,
+    Source,
+    Taken,
+    Together,
+    Uneven,
+    product,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. `values` are the parameters it has: fixed, sources as written, seed, derived."""
+class Row(NamedTuple):
+    """One row. `values` are the parameters it has: fixed, sources as written, seed, derived.
 
-    index: int
+    A tuple: a frozen dataclass takes longer to make than all its values together.
+    """
+
+    index: int  # type: ignore[assignment]  # tuples have a method of that name, for which rows have no use
     block: str
     values: Mapping[str, Value]
     replicate: int | None
@@ -45,17 +63,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Factor:
-    """One source of a block: what people call it, and how many parts it has."""
+    """One source of a block: what people call it, and how many parts it has.
+
+    A range with bounds that are expressions is one factor with the sources they hang on. `unit` is
+    that of a single parameter.
+    """
 
     name: str
     count: int
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How the rows of a block come about: `count` = `product` of the factors - `merged` - `excluded`.
+    """How the rows of a block come about: `count` = `product` of the factors - `merged` - `excluded` - `untaken`.
 
-    `merged` points differ from a kept one only in a parameter that a `when` makes absent.
+    `merged` points differ from a kept one only in a parameter that a `when` makes absent; `untaken`
+    are those that `take` leaves out.
     """
 
     block: str
@@ -64,6 +88,8 @@ class Arithmetic:
     merged: int
     excluded: int
     count: int
+    untaken: int = 0
+    shuffled: bool = False
 
 
 # ── sources as written ───────────────────────────────────────────────────────────────────────
@@ -77,6 +103,8 @@ def names_of(source: Written) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for row in source.rows for name in row))
     if isinstance(source, Replicates):
         return (source.name,)
+    if isinstance(source, Oat):
+        return tuple(source.centre)
     return tuple(axis.name for axis in axes(source))
 
 
@@ -97,28 +125,107 @@ def label(source: Written) -> str:
     if isinstance(source, Cases):
         return "cases"
     if isinstance(source, Replicates):
-        return "replicates"
-    return "+".join(names_of(source))
+        return "paired replicates" if source.paired else "replicates"
+    if isinstance(source, Oat):
+        return "one at a time"
+    return "+".join(
+        as_written(axis) if isinstance(axis.values, Bounded) else axis.name for axis in axes(source)
+    )
+
+
+def units_in(block: Block) -> dict[str, str]:
+    """The units of the parameters that have one."""
+    listed = {axis.name: axis.unit for source in block.sources for axis in axes(source)}
+    samples = (source for source in block.sources if isinstance(source, Sample))
+    drawn = {draw.name: draw.unit for sample in samples for draw in sample.draws}
+    return {name: unit for name, unit in {**listed, **drawn}.items() if unit is not None}
+
+
+def _unit(source: Written) -> str | None:
+    return source.unit if isinstance(source, Axis) else None
 
 
 def _made(source: Written, block: Block, seed: int, draws: Draws) -> Source:
     if isinstance(source, Sample):
-        return Together(
-            {
-                draw.name: draws.column(block.name, draw.name) or samplers.column(source, draw, seed)
-                for draw in source.draws
-            },
-            source.n,
-        )
+        return Together(samplers.columns(source, seed, draws.of(block.name)), source.count)
     if isinstance(source, Table):
         return Rows(kept_rows(source))
     if isinstance(source, Cases):
         return Rows(source.rows)
     if isinstance(source, Replicates):
         return Together({REPLICATE: range(source.n)}, source.n)
-    written = axes(source)
-    count = min(progressions.count(axis.values) for axis in written)
-    return Together({axis.name: progressions.column(axis.values) for axis in written}, count)
+    if isinstance(source, Oat):
+        return make_oat(source)
+    written = {axis.name: axis.values for axis in axes(source) if not isinstance(axis.values, Bounded)}
+    count = min(map(progressions.count, written.values()))
+    return Together({name: progressions.column(values) for name, values in written.items()}, count)
+
+
+def make_oat(oat: Oat) -> Source:
+    """The points of a design that moves one parameter at a time."""
+    moves = []
+    for name, step in oat.steps.items():
+        centre = oat.centre[name]
+        if not isinstance(step, int | float):
+            moves.append(Move(name, progressions.column(step), progressions.count(step)))
+        elif isinstance(centre, int | float):
+            column = progressions.around(centre, step, oat.each_side)
+            moves.append(Move(name, column, 2 * oat.each_side + 1, without=oat.each_side))
+    return OneAtATime(oat.centre, moves, oat.include_centre)
+
+
+class _Factors:
+    """The sources of a block as they multiply. One that hangs on others takes them into itself."""
+
+    def __init__(self, block: Block, make: Callable[[Written], Source]) -> None:
+        self.sources: list[Source] = []
+        self.uneven: list[tuple[Uneven, Path]] = []
+        self.marks: dict[str, frozenset[str]] = {}
+        self._labels: list[str] = []
+        self._units: list[str | None] = []
+        self._fixed = {one.name: one.value for one in block.fixed}
+        self._conditional = {a.name for source in block.sources for a in axes(source) if a.when is not None}
+        self._make = make
+        for source in block.sources:
+            self._add(source)
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        named = zip(self._labels, self.sources, self._units, strict=True)
+        return tuple(
+            Factor(f"({name})" if isinstance(source, Uneven) else name, source.count, unit)
+            for name, source, unit in named
+        )
+
+    def _add(self, source: Written) -> None:
+        written = axes(source)
+        if any(isinstance(axis.values, Bounded) for axis in written):
+            self._add_uneven(source, written)
+            return
+        marked = self._marking(frozenset(names_of(source)))
+        self.sources.append(marked(self._make(source)))
+        self._labels.append(label(source))
+        self._units.append(_unit(source))
+
+    def _add_uneven(self, source: Written, written: tuple[Axis, ...]) -> None:
+        names, looked_at = frozenset(names_of(source)), names_in_bounds(written)
+        values, marked = Dependent(written, self._fixed), self._marking(names)
+        touched = [place for place, one in enumerate(self.sources) if not one.names.isdisjoint(looked_at)]
+        first = min(touched, default=len(self.sources))
+        candidates = product(self.sources[first:] or [Rows(({},))])
+        made = Uneven(candidates, names, lambda point: marked(values(point)))
+        self.uneven.append((made, written[0].path))
+        self.sources[first:] = [made]
+        self._labels[first:] = [" with ".join([*self._labels[first:], label(source)])]
+        self._units[first:] = [None if touched else _unit(source)]
+
+    def _marking(self, names: frozenset[str]) -> Callable[[Source], Source]:
+        """Gives a source's parts their positions, where all of it may be absent and points then be alike."""
+        if not names or not names <= self._conditional:
+            return lambda source: source
+        mark = MARK + min(names)
+        self.marks[mark] = names
+        return lambda source: Numbered(source, mark)
 
 
 # ── spaces ───────────────────────────────────────────────────────────────────────────────────
@@ -134,16 +241,21 @@ class BlockSpace(Lazy[Row]):
         self.names = names_in(block)
         self._start = start
         derivations = tuple(Derivation(d.name, expression(d.expression), d.path) for d in block.derive)
-        seed_name = next((s.name for s in block.sources if isinstance(s, Replicates)), None)
-        self._additions = Additions(seed, seed_name, derivations)
-        made = [_made(source, block, seed, draws) for source in block.sources]
-        self._factors = tuple(Factor(label(s), m.count) for s, m in zip(block.sources, made, strict=True))
-        points = self._obey_when([Rows(({one.name: one.value for one in block.fixed},)), *made])
+        replicated = next((s for s in block.sources if isinstance(s, Replicates)), None)
+        seed_name, paired = (replicated.name, replicated.paired) if replicated else (None, False)
+        self._additions = Additions(seed, seed_name, derivations, paired)
+        self._is_plain, self._name = not replicated and not derivations, block.name
+        self._factors = _Factors(block, lambda source: _made(source, block, seed, draws))
+        fixed = Rows(({one.name: one.value for one in block.fixed},))
+        points = self._obey_when([fixed, *self._factors.sources])
         self._points = product(points)
         kept = self._obey_exclude(points)
         self._kept = product(kept)
+        self._rows = self._obey_order(self._kept)
         # Only then do neighbours share a point, and with it the beginning of their seeds.
-        self._replicates_fastest = kept[-1].names == {REPLICATE} and kept[-1] is points[-1]
+        self._replicates_fastest = (
+            block.shuffle is None and kept[-1].names == {REPLICATE} and kept[-1] is points[-1]
+        )
 
     def _obey_when(self, factors: list[Source]) -> list[Source]:
         self.when_stage: Sifted | None = None
@@ -152,7 +264,8 @@ class BlockSpace(Lazy[Row]):
             return factors
         touched = frozenset(when.name for when in self.whens).union(*(w.expression.names for w in self.whens))
         head, tail = _split(factors, touched)
-        self.when_stage = Sifted(product(head), WhenSift(self.whens, head))
+        self.when_sift = WhenSift(self.whens, self._factors.marks)
+        self.when_stage = Sifted(product(head), self.when_sift, reshapes=True)
         return [self.when_stage, *tail]
 
     def _obey_exclude(self, factors: list[Source]) -> list[Source]:
@@ -164,15 +277,20 @@ class BlockSpace(Lazy[Row]):
         self.exclude_stage = Sifted(product(head), self.exclude)
         return [self.exclude_stage, *tail]
 
-    @property
+    def _obey_order(self, kept: Source) -> Source:
+        take = self.block.take
+        ordered = kept if self.block.shuffle is None else Shuffled(kept, self.block.shuffle)
+        return ordered if take == Take() else Taken(ordered, take.skip, take.n)
+
+    @cached_property
     def start(self) -> int:
         """The number of the block's first row in the study."""
         return self._start()
 
     @property
-    def stages(self) -> tuple[tuple[Sifted, Path], ...]:
-        """What takes points away, with a place in the file each."""
-        found = []
+    def stages(self) -> tuple[tuple[Sifted | Uneven, Path], ...]:
+        """What has to look at points one by one, with a place in the file each."""
+        found: list[tuple[Sifted | Uneven, Path]] = [*self._factors.uneven]
         if self.when_stage is not None:
             found.append((self.when_stage, self.whens[0].path))
         if self.exclude_stage is not None:
@@ -182,39 +300,58 @@ class BlockSpace(Lazy[Row]):
     @property
     def size(self) -> int:
         """How many points there are before `when` and `exclude`."""
-        return prod(factor.count for factor in self._factors)
+        return prod(factor.count for factor in self._factors.factors)
 
     @cached_property
     def count(self) -> int:
+        return self._rows.count
+
+    @property
+    def available(self) -> int:
+        """How many rows there are before `take`."""
         return self._kept.count
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """Exact. With `when` or `exclude`, asking takes a pass over the points these look at."""
-        full, points = self.size, self._points.count
+        """Exact. With `when`, `exclude` or an expression for a bound, asking takes a pass over the points these look at."""
+        full, points, kept = self.size, self._points.count, self._kept.count
         return Arithmetic(
-            self.block.name, self._factors, full, full - points, points - self.count, self.count
+            block=self.block.name,
+            factors=self._factors.factors,
+            product=full,
+            merged=full - points,
+            excluded=points - kept,
+            count=self.count,
+            untaken=kept - self.count,
+            shuffled=self.block.shuffle is not None,
         )
 
     def at(self, index: int) -> Row:
-        return next(self.walk(index, index + 1))
+        part = self._rows.part(index)
+        if self._is_plain:
+            return Row(self.start + index, self._name, part, None)
+        return next(self._told([part], index))
 
     def walk(self, start: int, stop: int) -> Iterator[Row]:
-        if self._additions.seed_name is None:
-            return self._walk_plain(start, stop)
-        return self._walk_replicates(start, stop, self._additions.seed_name)
+        return self._told(self._rows.walk(start, stop), start)
 
-    def _walk_plain(self, start: int, stop: int) -> Iterator[Row]:
+    def _told(self, parts: Iterable[Part], start: int) -> Iterator[Row]:
+        """The rows of these parts, the first of which has the position `start` in the block."""
+        if self._additions.seed_name is None:
+            return self._plain(parts, self.start + start)
+        return self._replicated(parts, self.start + start, self._additions.seed_name)
+
+    def _plain(self, parts: Iterable[Part], first: int) -> Iterator[Row]:
         name, derive = self.block.name, self._additions.derive
-        for index, part in enumerate(self._kept.walk(start, stop), self.start + start):
+        for index, part in enumerate(parts, first):
             values = dict(part)
             derive(values, None, index)
             yield Row(index, name, values, None)
 
-    def _walk_replicates(self, start: int, stop: int, seed_name: str) -> Iterator[Row]:
+    def _replicated(self, parts: Iterable[Part], first: int, seed_name: str) -> Iterator[Row]:
         name, derive = self.block.name, self._additions.derive
         seeds: Callable[[int], int] | None = None
-        for index, part in enumerate(self._kept.walk(start, stop), self.start + start):
+        for index, part in enumerate(parts, first):
             values = dict(part)
             replicate = values.pop(REPLICATE)
             assert isinstance(replicate, int)  # noqa: S101  a column made from a range
@@ -247,7 +384,7 @@ class Space(Lazy[Row]):
         """The number of each block's first row, and at the end how many rows there are."""
         return tuple(accumulate((block.count for block in self.blocks), initial=0))
 
-    @property
+    @cached_property
     def count(self) -> int:
         return self._starts[-1]
 

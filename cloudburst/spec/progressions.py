@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Protocol
 
-from .ensemble import Counted, Listed, Stepped, Value, Values
+from .ensemble import Counted, Known, Listed, Stepped, Value
 
 _DIGITS = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _LONGEST_WHOLE_LOG = 1100
@@ -30,7 +30,7 @@ def exact(number: int | float) -> Fraction:
     return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
 
 
-def count(values: Values) -> int:
+def count(values: Known) -> int:
     """How many values there are, without making any."""
     if isinstance(values, Listed):
         return len(values.values)
@@ -39,7 +39,7 @@ def count(values: Values) -> int:
     return max(0, (exact(values.stop) - exact(values.start)) // exact(values.step) + 1)
 
 
-def column(values: Values) -> Column:
+def column(values: Known) -> Column:
     if isinstance(values, Listed):
         return values.values
     if isinstance(values, Stepped):
@@ -47,6 +47,12 @@ def column(values: Values) -> Column:
     if values.scale == "log":
         return _logarithmic(values)
     return _linear(values)
+
+
+def around(centre: int | float, step: int | float, each_side: int) -> Column:
+    """2 * each_side + 1 values, from the lowest to the highest; the centre is in the middle."""
+    whole = isinstance(centre, int) and isinstance(step, int)
+    return _Progression(exact(centre) - each_side * exact(step), exact(step), whole)
 
 
 class _Progression:

@@ -10,17 +10,22 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from ..diagnostics import Path, Problem
-from .ensemble import Counted, Stepped, Value, Values
+from .ensemble import Bounded, Counted, Known, Stepped, Value, Values
 from .progressions import column, count, exact
 from .scalars import shortened
 
 
-def length(values: Values) -> int:
+def length(values: Known) -> int:
     """0 for a step that goes nowhere."""
     return 0 if isinstance(values, Stepped) and values.step == 0 else count(values)
 
 
-def expand(values: Values) -> tuple[Value, ...]:
+def known_length(values: Values) -> int | None:
+    """None where it may differ from row to row."""
+    return values.count if isinstance(values, Bounded) else length(values)
+
+
+def expand(values: Known) -> tuple[Value, ...]:
     """All of them, for lists that are short by nature."""
     listed = column(values)
     return tuple(listed[position] for position in range(length(values)))
@@ -42,14 +47,14 @@ def _number(value: Fraction, *, whole: bool) -> int | float:
 def check(name: str, values: Values, path: Path) -> Iterator[Problem]:
     """Problems of a range; `path` is where the range stands."""
     match values:
-        case Stepped():
+        case Stepped() | Bounded(step=0):
             yield from _check_stepped(name, values, path)
         case Counted():
             yield from _check_counted(name, values, path)
 
 
-def _check_stepped(name: str, values: Stepped, path: Path) -> Iterator[Problem]:
-    if values.step == 0:
+def _check_stepped(name: str, values: Stepped | Bounded, path: Path) -> Iterator[Problem]:
+    if isinstance(values, Bounded) or values.step == 0:
         yield Problem(
             "zero-step",
             (*path, "step"),

@@ -6,26 +6,35 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from compile.nouns import axis, block, cases, ensemble, replicates, sample, table, zipped
+from compile.nouns import axis, block, cases, ensemble, oat, replicates, sample, table, zipped
 from hypothesis import strategies as st
 
 from cloudburst.spec.ensemble import (
+    Axis,
     Block,
+    Bounded,
     Choice,
     Cluster,
     Counted,
     Distribution,
     Ensemble,
+    Exponential,
     FilesSink,
     InfluxSink,
     Integers,
+    LogNormal,
     LogUniform,
     Normal,
+    Poisson,
     Sink,
     Source,
     Stepped,
     TableSink,
+    Take,
+    Triangular,
+    TruncNormal,
     Uniform,
+    Weibull,
 )
 
 scalars = st.one_of(
@@ -48,6 +57,14 @@ distributions: st.SearchStrategy[Distribution] = st.one_of(
     st.builds(lambda low, width: Uniform(low, low + width), st.floats(-1e6, 1e6), st.floats(1e-3, 1e6)),
     st.builds(lambda low, factor: LogUniform(low, low * factor), st.floats(1e-9, 1e6), st.floats(1.5, 1e6)),
     st.builds(Normal, st.floats(-1e6, 1e6), st.floats(1e-3, 1e6)),
+    st.builds(lambda mean, sd: TruncNormal(mean, sd, mean - sd, None), st.floats(-9, 9), st.floats(0.1, 9)),
+    st.builds(LogNormal, st.floats(-9, 9), st.floats(1e-3, 3)),
+    st.builds(
+        lambda low, rise, fall: Triangular(low, low + rise, low + rise + fall), *[st.floats(0.1, 9)] * 3
+    ),
+    st.builds(Exponential, st.floats(1e-3, 1e6)),
+    st.builds(Weibull, st.floats(0.3, 9), st.floats(1e-3, 1e6)),
+    st.builds(Poisson, st.floats(1e-3, 1e3)),
     st.builds(lambda low, span: Integers(low, low + span), st.integers(-99, 99), st.integers(0, 99)),
     st.builds(lambda few: Choice(tuple(few)), st.lists(scalars, min_size=1, max_size=4)),
     st.lists(st.tuples(scalars, st.floats(0.01, 9)), min_size=1, max_size=4).map(
@@ -78,6 +95,24 @@ def axes(draw: st.DrawFn, name: str, others: list[str]) -> Any:
 
 
 @st.composite
+def _oats(draw: st.DrawFn, names: list[str]) -> Any:
+    centre = dict.fromkeys(names, draw(st.decimals(-9, 9, places=1).map(float)))
+    steps = {name: draw(st.sampled_from([0.1, 1, 0.25]) | st.just(["low", "high"])) for name in names}
+    return oat(centre, draw(st.integers(1, 3)), include_centre=draw(st.booleans()), **steps)
+
+
+@st.composite
+def bounded(draw: st.DrawFn, name: str, above: list[str]) -> Any:
+    """A range whose bounds hang on `fixed`, or on the first of the grid's axes."""
+    length = "1" if not above else f"(1 if {above[0]} == 2 else 3)"
+    start = draw(st.sampled_from([0, 0.1, "pi - pi"]))
+    stop = f"{start} + {length} * 0.5" if isinstance(start, str) else f"{length} * 0.5 + {start}"
+    if draw(st.booleans()):
+        return axis(name, Bounded(start, stop, step=draw(st.sampled_from([0.5, 0.25, "1 / 4"]))))
+    return axis(name, Bounded(start, stop, count=draw(st.integers(2, 4))))
+
+
+@st.composite
 def _zips(draw: st.DrawFn, names: list[str]) -> Any:
     length = draw(st.integers(1, 4))
     return zipped(*(axis(name, *(f"P{i}" for i in range(length))) for name in names))
@@ -93,7 +128,9 @@ def _samples(names: list[str]) -> st.SearchStrategy[Any]:
         return sample(method, n, **dict(zip(names, given, strict=True)))
 
     given = st.lists(distributions, min_size=len(names), max_size=len(names))
-    return st.builds(made, st.sampled_from(["random", "lhs"]), st.integers(1, 6), given)
+    return st.builds(
+        made, st.sampled_from(["random", "lhs", "sobol", "halton", "saltelli"]), st.integers(1, 6), given
+    )
 
 
 _KINDS: dict[str, Callable[[list[str]], st.SearchStrategy[Any]]] = {
@@ -101,7 +138,10 @@ _KINDS: dict[str, Callable[[list[str]], st.SearchStrategy[Any]]] = {
     "cases": lambda names: _rows(names).map(lambda rows: cases(*rows)),
     "table": lambda names: _rows(names).map(lambda rows: table(*rows)),
     "sample": _samples,
-    "replicates": lambda _names: st.integers(1, 3).map(replicates),
+    "replicates": lambda _names: st.builds(
+        lambda n, paired: replicates(n, paired=paired), st.integers(1, 3), st.booleans()
+    ),
+    "oat": _oats,
 }
 
 
@@ -116,6 +156,12 @@ def blocks(draw: st.DrawFn, name: str = "main", *, filtered: bool = True) -> Blo
     for kind in kinds:
         sources.append(draw(_KINDS[kind]([f"{kind}_a", f"{kind}_b"])))
     sources = draw(st.permutations(sources))
+    order, take = None, Take()
+    if filtered:
+        free = [one.name for one in sources if isinstance(one, Axis) and one.when is None]
+        sources += draw(st.lists(bounded("b", free), max_size=1))
+        order = draw(st.none() | seeds)
+        take = draw(st.just(Take()) | st.builds(Take, st.integers(0, 3), st.none() | st.integers(1, 9)))
     exclude: list[Any] = []
     if filtered:
         exclude = draw(st.lists(st.sampled_from(_excludes(grid, kinds)), max_size=2))
@@ -123,7 +169,7 @@ def blocks(draw: st.DrawFn, name: str = "main", *, filtered: bool = True) -> Blo
     derive = (
         {"twice": f"{grid[0]} * 2 if {grid[0]} is defined else 0"} if grid and draw(st.booleans()) else {}
     )
-    return block(*sources, fixed=fixed, derive=derive, exclude=exclude, name=name)
+    return block(*sources, fixed=fixed, derive=derive, exclude=exclude, name=name, shuffle=order, take=take)
 
 
 def _excludes(grid: list[str], kinds: list[str]) -> list[Any]:

@@ -53,8 +53,8 @@ def test_the_arithmetic_adds_up(study: Ensemble) -> None:
     space = make_space(study)
     for part in space.arithmetic:
         assert part.product == prod(factor.count for factor in part.factors)
-        assert part.count == part.product - part.merged - part.excluded
-        assert min(part.merged, part.excluded, part.count) >= 0
+        assert part.count == part.product - part.merged - part.excluded - part.untaken
+        assert min(part.merged, part.excluded, part.untaken, part.count) >= 0
     assert sum(part.count for part in space.arithmetic) == len(space)
 
 
