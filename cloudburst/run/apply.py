@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,7 @@ from .ownership import check_ownership, take_ownership
 from .places import prepare
 from .promised import promised_sinks, promised_variables
 from .safekeeping import make_safe
+from .sending import needed_files
 
 Rows = tuple[int, int] | None
 Retry = Literal["all"] | tuple[str, ...] | None
@@ -174,7 +176,7 @@ def _compute(
             on_event(Note("the study is being computed already; this command joins in"))
         if replica.push(study, controller):
             send_objects(study, _files(endpoints))
-    _upload(study, _files(endpoints), on_event)
+    _upload(study, _files(endpoints), needed_files(study, rows, again), on_event)
     if cluster.outlives_us and stop.level:
         raise KeyboardInterrupt
     controller.put_study(study.frozen, study.order, rows=rows, retry=again or None)
@@ -257,9 +259,9 @@ def _raise_if_broken(status: Status | None) -> None:
         raise ProviderError(sentence, details)
 
 
-def _upload(study: Study, store: FileStore, on_event: OnEvent) -> None:
-    """Only what the store does not have: worker.zip and the inputs, by sha256."""
-    for name, content in study.objects():
+def _upload(study: Study, store: FileStore, named: Set[str], on_event: OnEvent) -> None:
+    """Only what the store does not have: worker.zip, the inputs and the files `named`, by sha256."""
+    for name, content in study.objects(named):
         if store.has(PAYLOAD, content.digest):
             continue
         on_event(Doing("upload", name))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..compile.files import named_in
 from .alarm import Alarm
 from .brake import Brake
 from .dispatch import Dispatch, Packed, Todo
@@ -74,6 +75,7 @@ class Computation:
         start, stop = study.assignment.rows or (0, work.jobs.count)
         self.study = study
         self._jobs = work.jobs
+        self._files = work.files
         self._rows = range(start, max(start, min(stop, work.jobs.count)))
         self._queue = queue
         self._ledger = ledger
@@ -358,12 +360,14 @@ class Computation:
         ]
 
     def _message(self, batch: str, packed: Iterable[Packed]) -> Mapping[str, Any]:
-        return {
+        message = {
             "format": 1,
             "batch": batch,
             "order": self._order,
             "jobs": [one.message for one in packed],
         }
+        named = named_in(message["jobs"]) & self._files.keys() if self._files else ()
+        return {**message, "files": {one: self._files[one] for one in sorted(named)}} if named else message
 
     # ── what is lost ─────────────────────────────────────────────────────────────────────────
     def _sweep(self) -> None:

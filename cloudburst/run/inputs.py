@@ -1,4 +1,4 @@
-"""`inputs:` looked up: a file, a directory or a glob beside the spec, and its content's sha256.
+"""`inputs:` looked up: a file, a directory or a glob beside the spec, and its content's sha256. Also files as values.
 
 Hashing gigabytes at every plan would be slow, so digests are remembered by what `stat` says of a file. Looking
 writes nothing; the one who applies saves what was learned (`HashCache.save`).
@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..compile.files import all_axes
 from ..compile.payload import Contents, Payload, survey_tree
 from ..diagnostics import Problem
 from ..errors import CloudBurstError
-from ..spec.ensemble import Input
+from ..spec.ensemble import Ensemble, Files, Input
 
 _FORMAT = 1
 _CHUNK = 1 << 20
@@ -57,10 +58,10 @@ class ResolvedInput:
 
 @dataclass(frozen=True)
 class ResolvedInputs:
-    """All that could be found, and what is wrong with the rest."""
+    """All that could be found, and what is wrong with the rest. The name of a file that is a value is its path."""
 
-    found: tuple[ResolvedInput, ...]
-    problems: tuple[Problem, ...]
+    found: tuple[ResolvedInput, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def digests(self) -> dict[str, str]:
@@ -123,6 +124,30 @@ def resolve_inputs(inputs: Sequence[Input], base: Path, cache: HashCache) -> Res
         problems.extend(resolved.problems)
         found.extend(resolved.found)
     return ResolvedInputs(tuple(found), tuple(problems))
+
+
+def resolve_files(ensemble: Ensemble, base: Path, cache: HashCache) -> ResolvedInputs:
+    """The files that are values, each once. Raises CloudBurstError for one that changes while it is read."""
+    found: dict[str, ResolvedInput] = {}
+    problems: list[Problem] = []
+    for axis in all_axes(ensemble):
+        place = (*axis.path, "glob")
+        for path in axis.values.values if isinstance(axis.values, Files) else ():
+            if str(path) not in found:
+                resolved = _value(Input(str(path), str(path), place), base, cache)
+                problems.extend(resolved.problems)
+                found.update((one.name, one) for one in resolved.found)
+    return ResolvedInputs(tuple(found.values()), tuple(problems))
+
+
+def _value(wanted: Input, base: Path, cache: HashCache) -> ResolvedInputs:
+    try:
+        return _file(wanted, base / wanted.pattern, cache)
+    except FileNotFoundError:
+        message = f'"{wanted.pattern}" vanished while it was looked at'
+        return ResolvedInputs((), (Problem("no-input", wanted.path, message, "look again"),))
+    except OSError as error:
+        return ResolvedInputs((), (_unreadable(wanted, error),))
 
 
 def _resolve(wanted: Input, base: Path, cache: HashCache) -> ResolvedInputs:
@@ -209,7 +234,14 @@ def _split(pattern: str) -> tuple[str, str]:
 def _copy(source: Path, target: Path, digest: str) -> None:
     """Read once: what is written is what is hashed."""
     seen = hashlib.sha256()
-    with source.open("rb") as file, target.open("wb") as copy:
+    try:
+        opened = source.open("rb")
+    except FileNotFoundError as error:
+        message = f"{source} is not there any more"
+        raise CloudBurstError(message, "run the command again: it looks at what is there now") from error
+    except OSError as error:
+        raise CloudBurstError(f"{source} cannot be read: {error.strerror}") from error
+    with opened as file, target.open("wb") as copy:
         while chunk := file.read(_CHUNK):
             seen.update(chunk)
             copy.write(chunk)

@@ -5,32 +5,35 @@ Looks and writes nothing. What is wrong comes back all at once, sorted, as diagn
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..compile import contract, plan
 from ..compile.checks import check
-from ..compile.draws import MOST_ROWS, Draws, draw, drawn
+from ..compile.draw_checks import check_drawn
+from ..compile.draws import Draws, draw
+from ..compile.files import axes_of_files
 from ..compile.filters import RowError
 from ..compile.jobs import Job, Jobs, make_jobs
 from ..compile.lockfile import Dependencies, judge_lock
 from ..compile.normal import freeze
 from ..compile.order import make_order
 from ..compile.payload import Payload, pack
-from ..compile.plan import Counts, InputUsed, Plan, Progress, Recorded, Surroundings
+from ..compile.plan import Counts, FilesUsed, InputUsed, Plan, Progress, Recorded, Surroundings
 from ..compile.requirements import Found, find_requirements
 from ..compile.space import make_space
 from ..diagnostics import Diagnostic, Problem, has_errors, in_order
 from ..errors import CloudBurstError, SpecError
 from ..spec import Loaded, load
-from ..spec.ensemble import Ensemble, InfluxSink
+from ..spec.ensemble import Ensemble, Files, InfluxSink
 from .events import Doing, OnEvent
-from .inputs import HashCache, ResolvedInputs, resolve_inputs
+from .inputs import HashCache, ResolvedInputs, resolve_files, resolve_inputs
 from .places import Places, places
 
 _SAMPLES_OF_A_BLOCK = 8
@@ -64,17 +67,18 @@ class Study:
     diagnostics: tuple[Diagnostic, ...]
     cache: HashCache
     packed: Payload | None = None
+    files: ResolvedInputs = field(default_factory=ResolvedInputs)
 
     @cached_property
     def payload(self) -> Payload:
         if self.packed is not None:
             return self.packed
-        return _pack(self.ensemble, self.places, self.lock_text)
+        return _pack(self.ensemble, self.places, self.lock_text, self.loaded.document.bases)
 
     @cached_property
     def frozen(self) -> dict[str, Any]:
         """All that is needed to expand any row anywhere."""
-        return freeze(self.loaded.normal, self.draws, self.inputs.digests)
+        return freeze(self.loaded.normal, self.draws, self.inputs.digests, self.files.digests)
 
     @property
     def python(self) -> str:
@@ -95,11 +99,17 @@ class Study:
             inputs=self.inputs.of_order,
         )
 
-    def objects(self) -> Iterator[tuple[str, Content]]:
-        """What the file store needs before the first job, with the name people know it by."""
+    def objects(self, named: Set[str] = frozenset()) -> Iterator[tuple[str, Content]]:
+        """What the file store needs before the first job, with the name people know it by.
+
+        Of the files that are values those whose sha256 is in `named`: what a job names (`sending`).
+        """
         yield "worker.zip", self.payload
         for one in self.inputs.found:
             yield f"inputs.{one.name}", one
+        alike = {one.sha256: one for one in self.files.found if one.sha256 in named}
+        for one in alike.values():
+            yield one.name, one
 
     def recorded(self) -> AbstractContextManager[Recorded | None]:
         """The ledger, open for reading; None while nothing was ever computed. Raises LedgerError."""
@@ -164,9 +174,10 @@ class _Looking:
         """None when there is no worker directory, or an error keeps jobs from being made."""
         cache = HashCache(self.place.root / "inputs.json")
         inputs = resolve_inputs(self.ensemble.inputs, self.base, cache)
-        self.problems += inputs.problems
+        files = resolve_files(self.ensemble, self.base, cache)
+        self.problems += (*inputs.problems, *files.problems)
         draws = _draw(self.ensemble)
-        jobs = self._jobs(draws, inputs)
+        jobs = self._jobs(draws, inputs, files)
         self._check_worker(jobs)
         if jobs is None or not os.path.isdir(self._directory):
             return None
@@ -174,7 +185,17 @@ class _Looking:
         dependencies = judge_lock(text, self.found, self.ensemble.worker.python)
         fitting = text if dependencies.state == "locked" else None
         return Study(
-            self.loaded, self.ensemble, self.place, draws, jobs, inputs, dependencies, fitting, (), cache
+            self.loaded,
+            self.ensemble,
+            self.place,
+            draws,
+            jobs,
+            inputs,
+            dependencies,
+            fitting,
+            (),
+            cache,
+            files=files,
         )
 
     @property
@@ -184,14 +205,14 @@ class _Looking:
     def _requirements(self) -> Found:
         return find_requirements(self._directory, self.ensemble.worker.entrypoint)
 
-    def _jobs(self, draws: Draws, inputs: ResolvedInputs) -> Jobs | None:
+    def _jobs(self, draws: Draws, inputs: ResolvedInputs, files: ResolvedInputs) -> Jobs | None:
         """None when an expression, a template or an input is wrong: then no row is sure to have a job."""
-        all_found = len(inputs.found) == len(self.ensemble.inputs)
+        all_found = len(inputs.found) == len(self.ensemble.inputs) and not files.problems
         problems = list(check(self.ensemble, draws, inputs.digests if all_found else None))
         self.problems += problems
         if not all_found or any(problem.severity == "error" for problem in problems):
             return None
-        return make_jobs(self.ensemble, make_space(self.ensemble, draws), inputs.digests)
+        return make_jobs(self.ensemble, make_space(self.ensemble, draws), inputs.digests, files.digests)
 
     def _check_worker(self, jobs: Jobs | None) -> None:
         samples: list[Job] = []
@@ -205,9 +226,8 @@ class _Looking:
 
 
 def _draw(ensemble: Ensemble) -> Draws:
-    """Nothing when there is too much to draw; that is a diagnostic by then."""
-    too_many = any(sample.n > MOST_ROWS for block in ensemble.blocks for sample, _ in drawn(block))
-    return Draws() if too_many else draw(ensemble)
+    """Nothing where a sample cannot be drawn; that is a diagnostic by then."""
+    return Draws() if any(check_drawn(ensemble)) else draw(ensemble)
 
 
 def _sample(jobs: Jobs) -> Iterator[Job]:
@@ -226,10 +246,11 @@ def _read(path: Path) -> str | None:
         raise CloudBurstError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _pack(ensemble: Ensemble, place: Places, lock: str | None) -> Payload:
+def _pack(ensemble: Ensemble, place: Places, lock: str | None, bases: Sequence[Path]) -> Payload:
+    """Without what is no part of the code: the study's own files and its results."""
     base = place.spec.parent
     written = [sink.written for sink in ensemble.results if not isinstance(sink, InfluxSink)]
-    apart = [place.spec, place.lock_file, *(base / path for path in written)]
+    apart = [place.spec, *bases, place.lock_file, *(base / path for path in written)]
     return pack(base / ensemble.worker.directory, lock, leave_out=apart)
 
 
@@ -264,7 +285,20 @@ def _surroundings(study: Study) -> Surroundings:
         payload=study.payload,
         inputs=tuple(used),
         warnings=study.diagnostics,
+        libraries=study.draws.libraries,
+        files=tuple(_files_used(study)),
     )
+
+
+def _files_used(study: Study) -> Iterator[FilesUsed]:
+    found = {one.name: one for one in study.files.found}
+    for block in study.ensemble.blocks:
+        for axis in axes_of_files(block):
+            if isinstance(axis.values, Files):
+                files = [found[str(path)] for path in axis.values.values]
+                digest = hashlib.sha256("".join(one.sha256 for one in files).encode()).hexdigest()
+                size = sum(one.size for one in files)
+                yield FilesUsed(axis.name, block.name, axis.values.pattern, len(files), size, digest)
 
 
 @contextmanager

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from .. import assets
+from ..compile.files import local_names, named_in
 from ..compile.jobs import Job
 from ..errors import ProviderError
 from . import secrets
@@ -36,10 +37,13 @@ def run_one(study: Study, job: Job, *, on_event: OnEvent, results: Path | None, 
     study = with_lock(study, on_event)
     with tempfile.TemporaryDirectory(prefix="cloudburst-") as scratch:
         home = Path(scratch)
-        _store(study, home / "store")
+        named = named_in(job.description, job.argv)
+        _store(study, home / "store", named)
         secrets.generate(home / "secrets", environment=promised_variables(study.ensemble))
         _write(home / "order.json", study.order)
-        _write(home / "job.json", {"job": job.description, "argv": job.argv})
+        names = local_names(study.files.digests)
+        files = {digest: names[digest] for digest in sorted(named & names.keys())}
+        _write(home / "job.json", {"job": job.description, "argv": job.argv, "files": files})
         _run(home, results or home / "results", show, on_event)
         ended: dict[str, Any] = json.loads((home / "end.json").read_text("utf-8"))
     return ended if results else _without_paths(ended)
@@ -55,10 +59,10 @@ def _without_paths(ended: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _store(study: Study, root: Path) -> None:
-    """The code and the inputs where a node would fetch them."""
+def _store(study: Study, root: Path, named: Set[str]) -> None:
+    """The code, the inputs and the files the job names where a node would fetch them."""
     (root / "payload").mkdir(parents=True)
-    for _, content in study.objects():
+    for _, content in study.objects(named):
         content.write(root / "payload" / content.digest)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, overload
 
+from ..compile.files import local_names
 from ..compile.normal import thaw
 from ..spec import build
 from .dispatch import Expanded, Rules
@@ -28,6 +29,8 @@ class Work:
     jobs: Jobs
     rules: Rules = field(default_factory=Rules)
     max_failures: int | float | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files that are values: sha256 -> the name on a worker."""
 
 
 Thaw = Callable[[Mapping[str, Any]], Work]
@@ -39,4 +42,9 @@ def thaw_work(frozen: Mapping[str, Any]) -> Work:
     jobs = thaw(frozen)
     ensemble = build(frozen["normal"])
     retries = ensemble.worker.retries
-    return Work(jobs, Rules(retries.max, frozenset(retries.on)), ensemble.cluster.max_failures)
+    return Work(
+        jobs,
+        Rules(retries.max, frozenset(retries.on)),
+        ensemble.cluster.max_failures,
+        local_names(frozen.get("files", {})),
+    )

@@ -17,6 +17,7 @@ from .canonical import normalise, on_this_machine
 from .checks import check
 from .document import Document
 from .ensemble import Ensemble
+from .extending import extend
 from .traps import check_words
 
 __all__ = ["Loaded", "build", "load"]
@@ -45,7 +46,12 @@ def load(path: str | os.PathLike[str], *, local: bool = False, looking: bool = F
     read, found = document.read(File(path))
     if read.root is None:
         return Loaded(None, in_order(found), read, {})
+    extended = extend(read)
+    read, found = extended.document, (*found, *extended.diagnostics)
     problems = [p for p in schema.validate(read.value) if not _is_inside(p.path, read.unusable)]
+    if not extended.is_whole:
+        seen = [p for p in problems if p.code != "missing-key"]
+        return Loaded(None, in_order((*found, *read.place(seen))), read, {})
     unknown = [p for p in problems if p.code == later.CODE and p.path[:1] == ("cluster",)]
     aside = unknown if local or looking else []
     problems = [p for p in problems if p not in aside]

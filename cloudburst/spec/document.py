@@ -33,14 +33,26 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 # ── what a reader gets ───────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Text:
+    """A file and its lines."""
+
+    file: File
+    lines: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Node:
-    """Where one value stands; `plain`: a scalar without quotes. An alias shares the children of what it repeats."""
+    """Where one value stands; `plain`: a scalar without quotes. An alias shares the children of what it repeats.
+
+    `source` is the text it stands in, with its key, when that is not the document's own (`extends`).
+    """
 
     span: Span
     plain: bool = False
     keys: dict[str, Span] = field(default_factory=dict)
     children: dict[str | int, Node] = field(default_factory=dict)
+    source: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class Document:
 
     `value` and `root` are None where the text could not be read to its end. `unusable` are the paths of
     values that stand there but mean nothing (a tag, an infinity): they have their diagnostics already.
+    `bases` are the files it extends, the nearest first.
     """
 
     file: File
@@ -56,6 +69,12 @@ class Document:
     value: Any = None
     root: Node | None = None
     unusable: tuple[Path, ...] = ()
+    bases: tuple[File, ...] = ()
+
+    @property
+    def text(self) -> Text:
+        """Its own, without what it extends."""
+        return Text(self.file, self.lines)
 
     def place(self, problems: Iterable[Problem]) -> tuple[Diagnostic, ...]:
         """Problems with their lines and columns, in the order given."""
@@ -63,10 +82,15 @@ class Document:
 
     def span(self, path: Path, at: str = "value") -> Span:
         """Of the value at `path`, or of its key; where nothing stands there, of what is nearest above it."""
+        return self.where(path, at)[1]
+
+    def where(self, path: Path, at: str = "value") -> tuple[Text, Span]:
+        """As `span`, with the text it is in."""
         node, key = self._nearest(path)
         if node is None:
-            return Span(1, 1, 1, 1)
-        return key if key is not None and (at == "key" or _is_empty(node.span)) else node.span
+            return self.text, Span(1, 1, 1, 1)
+        span = key if key is not None and (at == "key" or _is_empty(node.span)) else node.span
+        return node.source or self.text, span
 
     def words(self) -> Iterator[tuple[Path, str]]:
         """Every value that is text and stands without quotes, in the order written."""
@@ -83,20 +107,22 @@ class Document:
         return node, key
 
     def _diagnostic(self, problem: Problem) -> Diagnostic:
-        span = self.span(problem.path, problem.at)
+        text, span = self.where(problem.path, problem.at)
         return Diagnostic(
             code=problem.code,
             severity=problem.severity,
             message=masked(problem.message),
-            file=str(self.file),
+            file=str(text.file),
             hint=masked(problem.hint),
             span=span,
-            snippet=masked(_line(self.lines, span.line)),
+            snippet=masked(_line(text.lines, span.line)),
             path=masked(dotted(problem.path)),
-            related=tuple(
-                Related(str(self.file), self.span(path, "key"), message) for path, message in problem.related
-            ),
+            related=tuple(self._related(path, message) for path, message in problem.related),
         )
+
+    def _related(self, path: Path, message: str) -> Related:
+        text, span = self.where(path, "key")
+        return Related(str(text.file), span, message)
 
 
 def _words(path: Path, node: Node, value: Any) -> Iterator[tuple[Path, str]]:

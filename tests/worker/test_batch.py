@@ -12,6 +12,7 @@ import pytest
 import redis
 from cloudburst_worker import batch, queue
 from cloudburst_worker.files import StoreAway
+from cloudburst_worker.orders import Broken
 
 JOBS = [{"id": f"{n:020x}", "row": n, "attempt": 1, "job": {"n": n}, "argv": None} for n in range(3)]
 BATCH = {"format": 1, "batch": "b-1", "order": "a" * 64, "jobs": JOBS}
@@ -51,12 +52,24 @@ class Store:
         return "d" * 64, 3
 
 
+class Fetcher:
+    def __init__(self) -> None:
+        self.lacks: set[int] = set()
+
+    def local(
+        self, job: Mapping[str, Any], names: Mapping[str, str], keep: Callable[[], None]
+    ) -> dict[str, str]:
+        if job["row"] in self.lacks:
+            raise Broken("the input a.nc cannot be fetched: there is no such file")
+        return {digest: f"/cache/{name}" for digest, name in names.items()}
+
+
 class Bench:
     """What a batch works with; the clock of the lease is the test's."""
 
     def __init__(self, lab: Any, proxy: Any) -> None:
         self.lab, self.proxy = lab, proxy
-        self.desk, self.store, self.beats = Desk(), Store(), 0
+        self.desk, self.store, self.fetcher, self.beats = Desk(), Store(), Fetcher(), 0
         self.client = queue.connect(proxy.address, "a-password", patience=0.0, silence=0.5)
         self.keys = queue.Keys("lab")
 
@@ -68,8 +81,8 @@ class Bench:
         batch.run(
             BATCH,
             batch.Tools(
-                queue=self.client, keys=self.keys, desk=self.desk, files=self.store, node="node-1", worker="w",
-                stopping=lambda: False, beat=self.beat,
+                queue=self.client, keys=self.keys, desk=self.desk, files=self.store, fetcher=self.fetcher,
+                node="node-1", worker="w", stopping=lambda: False, beat=self.beat,
             ),
         )  # fmt: skip
         return [json.loads(fields[b"entry"]) for _, fields in self.lab.client.xrange(self.keys.outcomes)]
@@ -100,6 +113,18 @@ def test_what_cannot_be_stored_is_a_failure_that_says_so_and_the_batch_goes_on(b
         "(tried for 10 min)"
     )
     assert (failed["result"], failed["files"]) == ({}, {})
+
+
+def test_a_job_whose_file_cannot_be_had_fails_with_the_reason_and_the_batch_goes_on(bench: Bench) -> None:
+    bench.fetcher.lacks = {1}
+    outcomes = [entry["outcome"] for entry in bench.run() if entry["type"] == "outcome"]
+    assert [(one["row"], one["status"], one["kind"]) for one in outcomes] == [
+        (0, "done", None),
+        (1, "failed", "error"),
+        (2, "done", None),
+    ]
+    assert outcomes[1]["error"] == "the input a.nc cannot be fetched: there is no such file"
+    assert bench.desk.ran == [0, 2]
 
 
 def test_a_queue_that_is_away_in_the_middle_of_a_job_does_not_end_it(

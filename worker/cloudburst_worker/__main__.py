@@ -34,6 +34,7 @@ def _add_supervise(parser: argparse.ArgumentParser) -> None:
 
 def _add_take(parser: argparse.ArgumentParser) -> None:
     _add_whereabouts(parser)
+    parser.add_argument("--cache", required=True, type=Path, metavar="DIR")
     parser.add_argument(
         "--desk", required=True, type=int, metavar="FD", help="an inherited socket of the supervisor"
     )
@@ -43,7 +44,7 @@ def _add_take(parser: argparse.ArgumentParser) -> None:
 def _add_run_one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", required=True, type=Path, metavar="FILE", help="the order, as JSON")
     parser.add_argument(
-        "--job", required=True, type=Path, metavar="FILE", help='{"job": …, "argv": …}, as JSON'
+        "--job", required=True, type=Path, metavar="FILE", help='{"job": …, "argv": …, "files": …}, as JSON'
     )
     parser.add_argument(
         "--files-root", required=True, metavar="DIR|ADDR", help="the file store or its directory"

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .files import Refused, StoreAway
+from .orders import Broken
 from .queue import LEASE, LEASE_REFRESH, PATIENCE, Keys, passes
+from .runner.endings import failed
 
 if TYPE_CHECKING:
     import redis
@@ -43,6 +45,13 @@ class Desk(Protocol):
         """The batch is over."""
 
 
+class Fetcher(Protocol):
+    def local(
+        self, job: Mapping[str, Any], names: Mapping[str, str], keep: Callable[[], None]
+    ) -> Mapping[str, str]:
+        """digest -> local path of the files that the job names. Raises Broken."""
+
+
 class Store(Protocol):
     def store(self, file: Path, while_waiting: Callable[[], None]) -> tuple[str, int]: ...
 
@@ -64,6 +73,7 @@ class Tools:
     keys: Keys
     desk: Desk
     files: Store
+    fetcher: Fetcher
     node: str
     worker: str
     stopping: Callable[[], bool]
@@ -91,6 +101,7 @@ class Holding:
         self._batch: str = batch["batch"]
         self._order: str = batch["order"]
         self._jobs: Sequence[Mapping[str, Any]] = batch["jobs"]
+        self._names: Mapping[str, str] = batch.get("files", {})
         self._began = time.monotonic()
         self._renew_at = self._began + LEASE_REFRESH  # from then on the lease may be somebody else's soon
         self._ask_at = 0.0  # not before then: the queue was away a moment ago
@@ -112,7 +123,7 @@ class Holding:
             return jobs
         for position, job in enumerate(jobs):
             following = jobs[position + 1 :]
-            end = self._tools.desk.run(job, len(following), self.keep)
+            end = self._run(job, len(following))
             if end is None:
                 return jobs[position:]
             if not self._record(self._outcome(job, end, lent), following[0] if following else None):
@@ -187,6 +198,18 @@ class Holding:
             time.sleep(_SOON)
 
     # ── one job ──────────────────────────────────────────────────────────────────────────────
+    def _run(self, job: Mapping[str, Any], left: int) -> dict[str, Any] | None:
+        """The end of a job, which has its files first; None when it is to go back. Raises Revoked.
+
+        A job whose file cannot be had is not handed back: it would be tried over and over.
+        """
+        began = time.time()
+        try:
+            local = self._tools.fetcher.local(job, self._names, self.keep)
+        except Broken as error:
+            return {**failed("error", str(error), began, time.time() - began), "output": ""}
+        return self._tools.desk.run({**job, "inputs": local} if local else job, left, self.keep)
+
     def _begin(self, job: Mapping[str, Any]) -> bool:
         """Notes the first job; False when the study is paused. Raises Revoked."""
 

@@ -31,6 +31,8 @@ class Whereabouts(Protocol):
     def files(self) -> str: ...
     @property
     def secrets(self) -> Path: ...
+    @property
+    def cache(self) -> Path: ...
 
 
 class Crew:
@@ -99,5 +101,5 @@ class Crew:
         return [
             sys.executable, "-m", "cloudburst_worker", "take", "--study", where.study, "--node", where.node,
             "--queue", where.queue, "--files", where.files, "--secrets", str(where.secrets),
-            "--desk", str(desk), "--number", str(number),
+            "--cache", str(where.cache), "--desk", str(desk), "--number", str(number),
         ]  # fmt: skip

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from .orders import is_input_name
+
 FUNCTION = "cloudburst_worker.batch.run"
 """The one function a message may name."""
 
@@ -86,6 +88,9 @@ def _check_batch(batch: Mapping[str, Any], name: str) -> None:
         raise NotABatch(f"refused a batch under another name than its own: {str(batch.get('batch'))[:200]!r}")
     if not _matches(_ORDER, batch.get("order")):
         raise NotABatch("refused a batch whose order is no digest")
+    files = batch.get("files", {})
+    if not isinstance(files, dict) or not all(is_input_name(*item) for item in files.items()):
+        raise NotABatch("refused a batch whose files are not digests with a file name each")
     jobs = batch.get("jobs")
     if not isinstance(jobs, list) or not 1 <= len(jobs) <= _JOBS or not all(map(_is_job, jobs)):
         raise NotABatch(f"refused a batch whose jobs are not 1 to {_JOBS} descriptions")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import addresses, orders
-from .cache import Cache
+from .cache import Cache, disk_errors
 from .files import Directory, FileStore, Source
 from .preparing import prepare
 from .runners import Prepared
@@ -48,7 +48,9 @@ def main(options: Options) -> int:
     try:
         order = orders.read(options.order.read_bytes())
         prepared = prepare(order, cache, secrets.environment, _say)
-        end = asyncio.run(_run(prepared, json.loads(options.job.read_bytes()), rooms, options.results))
+        job = json.loads(options.job.read_bytes())
+        local = _files(cache, order, job.get("files", {}))
+        end = asyncio.run(_run(prepared, {**job, "inputs": local}, rooms, options.results))
     except orders.Broken as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BROKEN
@@ -66,6 +68,16 @@ def _source(root: str, token: str) -> Source:
     return FileStore(root, token, patience=60.0)
 
 
+def _files(cache: Cache, order: orders.Order, names: dict[str, str]) -> dict[str, str]:
+    """digest -> local path of the files the job names. Raises Broken."""
+    with disk_errors("the cache", cache.root):
+        for digest in names:
+            cache.used_by(order.study).mark("input", digest)
+    return {
+        digest: str(cache.input(orders.Input(digest, name, "file"), _say)) for digest, name in names.items()
+    }
+
+
 def _say(detail: str) -> None:
     sys.stderr.write(f"{detail}\n")
 
@@ -77,7 +89,8 @@ async def _run(prepared: Prepared, job: dict[str, Any], rooms: Rooms, results: P
     slot = Slot(0, customer, room, spare, echo=_echo)
     slot.furnish(prepared)
     slot.lend(customer, 1)
-    slot.run(json.dumps({"run": job["job"], "argv": job.get("argv")}).encode("ascii"), 0)
+    message = {"run": job["job"], "argv": job.get("argv"), "inputs": job["inputs"]}
+    slot.run(json.dumps(message).encode("ascii"), 0)
     try:
         return _bring_home(await customer.end, results)
     finally:

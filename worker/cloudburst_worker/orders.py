@@ -102,8 +102,13 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
+def is_input_name(digest: Any, name: Any) -> bool:
+    """Whether both may become parts of a path."""
+    return _is_digest(digest) and _is_file_name(name)
+
+
 def _is_input(digest: Any, one: Any) -> bool:
-    return _is_digest(digest) and _is_file_name(one["name"]) and one["kind"] in ("file", "tree")
+    return is_input_name(digest, one["name"]) and one["kind"] in ("file", "tree")
 
 
 def _are_texts(value: Any) -> bool:

@@ -31,6 +31,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 
 from . import addresses, batch, leash, message
+from .fetching import Fetcher
 from .files import FileStore
 from .queue import BLOCK, SILENCE, Keys, connect
 from .runner.frames import Line
@@ -53,6 +54,7 @@ class Options:
     queue: str
     files: str
     secrets: Path
+    cache: Path
     desk: int
     number: int
 
@@ -135,7 +137,8 @@ class SupervisorDesk:
         return None if "refused" in answer else batch.Lent(answer["slot"], answer["payload"])
 
     def run(self, job: Mapping[str, Any], left: int, keep: Callable[[], None]) -> dict[str, Any] | None:
-        answer = self._ask({"run": job["job"], "argv": job["argv"], "left": left}, keep)
+        local = {"inputs": job["inputs"]} if "inputs" in job else {}
+        answer = self._ask({"run": job["job"], "argv": job["argv"], "left": left, **local}, keep)
         end: dict[str, Any] | None = answer.get("end")
         return None if end is None or end["status"] == "stopped" else end
 
@@ -262,6 +265,7 @@ class Taker(SimpleWorker):
             keys=keys,
             desk=worker.desk,
             files=FileStore(options.files, token),
+            fetcher=Fetcher(options.cache, options.study, lambda: FileStore(options.files, token)),
             node=options.node,
             worker=worker.name,
             stopping=stop.asked,

@@ -86,7 +86,7 @@ class Runner:
     def _perform(self, body: bytes) -> dict[str, Any]:
         message = json.loads(body)
         if _REFERENCE.encode() in body:
-            message = _with_inputs(message, self._inputs)
+            message = _with_inputs(message, {**self._inputs, **message.pop("inputs", {})})
         me, started, clock = os.getpid(), time.time(), time.perf_counter()
         try:
             value = self._call(message)
