@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix faults lab lab-clean bench requirements wheel clean
+.PHONY: help demo test check fix faults lab lab-clean bench requirements reference wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ requirements: $(BIN)/.ready ## lock anew what the programs of the stack need, wi
 stack/requirements/%.txt: stack/requirements/%.in
 	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-annotate --custom-compile-command 'make requirements' --output-file $@ $<
+
+reference: $(BIN)/.ready ## docs/reference.md, from the schema
+	$(BIN)/python docs/reference.py
 
 wheel: $(BIN)/.ready ## the wheel, in dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -42,6 +42,20 @@ def study_argument(command: F) -> F:
     return click.argument("file", default=DEFAULT_FILE, type=click.Path(path_type=Path))(command)
 
 
+def studies_argument(command: F) -> F:
+    """`[FILE]…`, as the parameter `files`: at least one."""
+    return click.argument(
+        "files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path), callback=_or_the_default
+    )(command)
+
+
+def _or_the_default(
+    _context: click.Context, _argument: click.Parameter, files: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """Each once, in the order given."""
+    return tuple(dict.fromkeys(files)) or (Path(DEFAULT_FILE),)
+
+
 def study_option(command: F) -> F:
     """`-f FILE`, as the parameter `file`, for commands whose argument is a JOB."""
     return click.option(

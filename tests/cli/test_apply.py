@@ -210,3 +210,36 @@ def test_what_a_job_prints_is_seen(study: Any) -> None:
     assert "failed (error)" in err
     assert "NameError" in err
     assert json.loads(study.run("run-job", "row:0", "--json").out)["output"] == "filling 0.5\n"
+
+
+@pytest.mark.slow
+def test_a_file_that_is_a_value_reaches_its_job_and_a_new_one_is_all_that_is_computed(
+    make_project: Any,
+) -> None:
+    spec = (
+        "cloudburst: 1\nname: tanks\nworker: {directory: model, entrypoint: 'model:run'}\n"
+        "parameters: {grid: {forcing: {glob: 'years/*.txt'}, half: [1, 2]}}\n"
+    )
+    code = "from pathlib import Path\ndef run(forcing, half):\n    return {'rain': float(Path(forcing).read_text()) / half}\n"
+    project = make_project(
+        {"ensemble.yaml": spec, "model/model.py": code, "years/dry.txt": "10", "years/wet.txt": "80"}
+    )
+    planned = project.run("plan").out
+    assert "files forcing: years/*.txt, 2 files, 4 bytes" in planned
+
+    assert project.run("apply").code == 0
+    assert [(row["forcing"], row["half"], row["rain"]) for row in table(project)] == [
+        ("years/dry.txt", "1", "10.0"),
+        ("years/dry.txt", "2", "5.0"),
+        ("years/wet.txt", "1", "80.0"),
+        ("years/wet.txt", "2", "40.0"),
+    ]
+    project.write({"years/wet.txt": "90", "years/mean.txt": "10"})
+    assert project.run("plan", "--json").json["counts"] == {
+        "rows": 6, "jobs": 4, "done": 2, "failed": 0, "stale": 0, "to_do": 2,
+    }  # fmt: skip
+    assert project.run("apply").code == 0
+    assert [row["rain"] for row in table(project)] == ["10.0", "5.0", "10.0", "5.0", "90.0", "45.0"]
+
+    alone = project.run("run-job", "row:4", "--json")
+    assert alone.json["result"] == {"rain": 90.0}

@@ -196,3 +196,52 @@ def test_a_reader_who_leaves_after_ten_lines_is_a_normal_ending(study: Any) -> N
     error = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), error) == (0, "")
+
+
+SPACES = """\
+cloudburst: 1
+name: spaces
+worker: {directory: model, entrypoint: 'spaces:run'}
+parameters:
+  - block: main
+    grid:
+      width: {values: [1, 2, 3], unit: m}
+      depth: {from: width, to: "width * 2", step: 0.5}
+      label: [a, b]
+    order: {shuffle: 1}
+    take: {skip: 1, n: 20}
+  - block: corners
+    fixed: {width: 1}
+    cases: [{depth: 1}]
+job: {width: "{{ width }}", depth: "{{ depth }}"}
+"""
+
+
+def test_the_arithmetic_shows_units_bounds_order_and_what_rows_are_one_job(study: Any) -> None:
+    study.write({"spaces.yaml": SPACES, "model/spaces.py": "def run(width, depth): pass\n"})
+    said = study.run("plan", "spaces.yaml").out
+    lines = said.splitlines()
+    assert lines[0] == "spaces (spaces.yaml): 21 rows"
+    assert lines[2:5] == [
+        "block main: 15 (width with depth from width to width * 2) × 2 label = 30 − 10",
+        "    not taken = 20, shuffled",
+        "block corners: 1 cases",
+    ]
+    assert "width [m]" in lines[6]
+    assert "21 rows, " in said
+    assert "are one job: the job does not take `label`, and" in said
+    assert "blocks main and corners both give it" in said
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_point_whose_step_misses_its_end_is_named_with_its_place(study: Any) -> None:
+    study.write(
+        {
+            "spaces.yaml": SPACES.replace("[1, 2, 3]", "[1, 2, 2.2]").replace('"width * 2"', "4"),
+            "model/spaces.py": "def run(width, depth): pass\n",
+        }
+    )
+    ended = study.run("plan", "spaces.yaml")
+    assert ended.code == 2
+    assert "error[range-misses-end]: where width=2.2: " in ended.err
+    assert "spaces.yaml:8:" in ended.err

@@ -90,6 +90,7 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     home = tmp_path
     for snippet in snippets(page):
         if snippet.mark == "file":
+            (home / snippet.value).parent.mkdir(parents=True, exist_ok=True)
             (home / snippet.value).write_text(snippet.text, "utf-8")
         if snippet.language != "console":
             continue

@@ -16,12 +16,13 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from cloudburst.compile import payload
 from cloudburst.diagnostics import Diagnostic
 from cloudburst.run.observe import diagnose
-from cloudburst.spec import document
+from cloudburst.spec import document, extending
 from tests.docs.snippets import ROOT, Snippet, snippets
 
 PAGE = ROOT / "docs" / "errors.md"
@@ -353,6 +354,22 @@ def large_payload(home: Path) -> None:
         file.write(os.urandom(payload.LARGE + 1))
 
 
+def unknown_sheet(home: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["x"])
+    book.save(home / "scenarios.xlsx")
+    part = "parameters: {table: {file: scenarios.xlsx, sheet: Scenarios}}\n"
+    (home / SPEC).write_text(with_part(PAGE_READ.spec, part), "utf-8")
+
+
+def extends_too_far(home: Path) -> None:
+    """Each file above the one before it."""
+    with (home / SPEC).open("a", encoding="utf-8") as file:
+        file.write("extends: base0.yaml\n")
+    for number in range(extending.MAX_LEVELS + 1):
+        (home / f"base{number}.yaml").write_text(f"extends: base{number + 1}.yaml\n", "utf-8")
+
+
 MADE: dict[str, Callable[[Path], None]] = {
     "too-deep": too_deep,
     "empty-file": empty_file,
@@ -365,6 +382,8 @@ MADE: dict[str, Callable[[Path], None]] = {
     "link-loop": link_loop,
     "strange-name": strange_name,
     "large-payload": large_payload,
+    "unknown-sheet": unknown_sheet,
+    "extends-too-far": extends_too_far,
 }
 
 
@@ -375,6 +394,7 @@ ANSWERED = {
     "droplet-limit",
     "fleet-conflict",
     "image-not-here",
+    "missing-extra",
     "over-max-cost",
     "reaper-token-missing",
     "region-closed",
@@ -388,7 +408,7 @@ ANSWERED = {
     "unknown-vpc",
     "vpc-not-here",
 }
-"""What the file alone does not say: an account answers it, or the machines that stand."""
+"""What the file alone does not say: an account answers it, the machines that stand, or what is installed here."""
 
 
 # ── the tests ────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,8 @@ from cloudburst.cli import starter
 from cloudburst.run.observe import diagnose
 from tests.docs.snippets import PAGES, ROOT, Snippet, snippets
 
-YAML = [s for page in PAGES for s in snippets(page) if s.language == "yaml"]
+YAML = [s for page in PAGES for s in snippets(page) if s.language == "yaml" and s.mark != "file"]
+"""A file of a page's project is what the page's commands and its own tests make of it."""
 
 AROUND = {
     "cloudburst": "cloudburst: 1",
@@ -35,6 +36,10 @@ def project(home: Path) -> None:
     (home / "model" / "solve").touch(mode=0o755)
     (home / "data").mkdir()
     (home / "data" / "city.inp").write_text("[END]\n")
+    (home / "data" / "gcm").mkdir()
+    for year in ("dry", "wet"):
+        (home / "data" / "gcm" / f"{year}.nc").write_text(year)
+    (home / "base.yaml").write_text(completed(""))
     (home / "scenarios.csv").write_text("x,pipe,note\n1.5,010,old\n-1,020,\n")
     shutil.copytree(ROOT / "examples" / "net3", home / "net3")
     for name, text in starter.files("pendulum-study").items():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+import npm_packages
 
 from cloudburst.compile.stack import IMAGES
 
@@ -22,8 +20,6 @@ TYPESCRIPT = "5.8.3"
 PACKAGES = (f"@grafana/schema@{GRAFANA}", f"typescript@{TYPESCRIPT}")
 
 IMPORT = "import type { Published } from './published';\n"
-
-MISSING = "node and npm are needed: on Debian: apt-get install nodejs npm"
 
 OPTIONS = {
     "compilerOptions": {
@@ -66,37 +62,4 @@ class Schema:
 
 def installed() -> Schema:
     """Fetched once and kept by version. Skips the test without npm, or fails it where every part is to be there."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        _lacking(MISSING)
-    kept = _cache() / "-".join(("grafana", GRAFANA, "typescript", TYPESCRIPT))
-    if not kept.is_dir():
-        _install(kept)
-    return Schema(kept)
-
-
-def _install(kept: Path) -> None:
-    """Whole or not at all: two test runs may both want it."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as new:
-        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", new)
-        fetched = subprocess.run(
-            ["npm", "install", *options, *PACKAGES], capture_output=True, text=True, cwd=new
-        )
-        if fetched.returncode != 0:
-            _lacking(f"npm cannot fetch {' and '.join(PACKAGES)}: {fetched.stderr.strip()[-400:]}")
-        if not kept.is_dir():
-            shutil.copytree(new, f"{new}.whole", symlinks=True)
-            try:
-                Path(f"{new}.whole").rename(kept)
-            except OSError:  # another was first
-                shutil.rmtree(f"{new}.whole")
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudburst-tests"
-
-
-def _lacking(sentence: str) -> None:
-    if os.environ.get("CLOUDBURST_REQUIRE_PARTS") == "1":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    return Schema(npm_packages.installed(*PACKAGES))

@@ -163,11 +163,17 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def document(diagnostics: Sequence[Form]) -> dict[str, Any]:
+def valid(diagnostics: Iterable[Form], *, strict: bool = False) -> bool:
+    """Whether nothing is wrong that stops a study: an error, and where it is `strict` a warning too."""
+    fatal = ("error", "warning") if strict else ("error",)
+    return not any(diagnostic["severity"] in fatal for diagnostic in diagnostics)
+
+
+def document(diagnostics: Sequence[Form], *, strict: bool = False) -> dict[str, Any]:
     """The JSON document of `validate --json`: whether the study can be used, and why not."""
     return {
         "format": FORMAT,
-        "valid": not any(diagnostic["severity"] == "error" for diagnostic in diagnostics),
+        "valid": valid(diagnostics, strict=strict),
         "diagnostics": list(diagnostics),
     }
 

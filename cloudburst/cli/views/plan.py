@@ -21,10 +21,12 @@ def head(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     yield f"{paint.bold(plan['study'])} ({plan['spec']}): {count(plan['rows'], 'row')}{_selected(plan)}"
     yield ""
     for block in plan["arithmetic"]:
-        yield cut(arithmetic(block), width)
+        yield from wrapped(arithmetic(block), width)
+    for sample in plan["samples"]:
+        yield from wrapped(sampled(sample), width)
     yield ""
     if plan["preview"]:
-        yield from preview(plan["preview"], width=width, paint=paint)
+        yield from preview(plan["preview"], plan["units"], width=width, paint=paint)
         yield ""
 
 
@@ -36,26 +38,43 @@ def _selected(plan: Form) -> str:
 
 
 def arithmetic(block: Form) -> str:
-    """`block main: 2 network × 5 demand × 3 replicates = 30 − 4 excluded = 26`."""
-    factors = " × ".join(f"{factor['count']:,} {factor['name']}" for factor in block["factors"])
+    """`block main: 2 network × 5 demand [l/s] × 3 replicates = 30 − 4 excluded = 26`."""
+    factors = " × ".join(
+        f"{factor['count']:,} {heading(factor['name'], factor['unit'])}" for factor in block["factors"]
+    )
     text = f"block {block['block']}: {factors or '1 row'}"
     taken = [
         f"{block[key]:,} {word}"
-        for key, word in (("merged", "merged"), ("excluded", "excluded"))
+        for key, word in (("merged", "merged"), ("excluded", "excluded"), ("untaken", "not taken"))
         if block[key]
     ]
     if len(block["factors"]) > 1 or taken:
         text += f" = {block['product']:,}"
     for part in taken:
         text += f" − {part}"
-    return f"{text} = {block['count']:,}" if taken else text
+    if taken:
+        text += f" = {block['count']:,}"
+    return f"{text}, shuffled" if block["shuffled"] else text
 
 
-def preview(rows: Sequence[Form], *, width: int, paint: Paint) -> list[str]:
+def sampled(sample: Form) -> str:
+    """`lhs sample of main: twice the n keeps these rows, …`, and what drew it where that was a library."""
+    drawn_by = ", ".join(f"{name} {version}" for name, version in sample["drawn_by"].items())
+    text = f"{sample['method']} sample of {sample['block']}: {sample['law']}"
+    return f"{text}; drawn by {drawn_by}" if drawn_by else text
+
+
+def heading(name: str, unit: str | None) -> str:
+    """`demand [l/s]`, or the name alone."""
+    return f"{name} [{unit}]" if unit else name
+
+
+def preview(rows: Sequence[Form], units: Mapping[str, str], *, width: int, paint: Paint) -> list[str]:
     """Some rows as a table; `…` stands for those between."""
     names = tuple(dict.fromkeys(name for row in rows for name in row["parameters"]))
     blocks = len({row["block"] for row in rows}) > 1
-    header = ("row", "id", *(("block",) if blocks else ()), *names)
+    headings = [heading(name, units.get(name)) for name in names]
+    header = ("row", "id", *(("block",) if blocks else ()), *headings)
     lines: list[list[str]] = []
     last = None
     for row in rows:
@@ -73,11 +92,18 @@ def tail(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     """Counts, dependencies, actions: what a counted plan knows on top."""
     if plan["counts"]:
         yield counts(plan["counts"])
+        for found in plan["coincidences"]:
+            yield from wrapped(coincidence(found), width)
     yield dependencies(plan["dependencies"])
     if plan["payload"]:
         yield payload(plan["payload"])
     for used in plan["inputs"]:
         yield cut(f"input {used['name']}: {used['pattern']}, {bytes_in_words(used['size'])}", width)
+    for used in plan["files"]:
+        files = f"{count(used['count'], 'file')}, {bytes_in_words(used['size'])}"
+        yield cut(f"files {used['name']}: {used['pattern']}, {files}, {used['sha256'][:12]}", width)
+    for table in plan["tables"]:
+        yield cut(f"table {table['file']}: {count(table['rows'], 'row')}, {table['sha256'][:12]}", width)
     yield ""
     machines = [*rental.lines(plan, width=width, paint=paint)]
     if machines:
@@ -99,6 +125,18 @@ def counts(counted: Form) -> str:
     said = ", ".join(f"{counted[key]:,} {word}" for key, word in states if counted[key])
     distinct = f", {counted['jobs']:,} distinct" if counted["jobs"] != counted["rows"] else ""
     return f"{rows}{distinct}: {said}" if said else rows
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """As many lines as it takes, since the end is what matters."""
+    indent = " " * (len(text) - len(text.lstrip()) + 4)
+    return textwrap.wrap(text, max(width, 24), subsequent_indent=indent)
+
+
+def coincidence(found: Form) -> str:
+    """`  rows 3 and 17 are one job: …`."""
+    first, again = found["rows"]
+    return f"  rows {first:,} and {again:,} are one job: {found['because']}"
 
 
 def dependencies(form: Form) -> str:
