@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from ..diagnostics import Path, Problem
-from ..spec.ensemble import Block, Cases, Ensemble, InfluxSink, Replicates, Sample, Table
+from ..spec.ensemble import Block, Cases, Ensemble, InfluxSink, Oat, Replicates, Sample, Table
 from . import trial
-from .draws import MOST_ROWS, Draws, drawn
+from .bounds import expressions_of
+from .draw_checks import check_drawn
+from .draws import Draws
 from .expressions import FUNCTIONS, Expression, ExpressionError, expression, text
 from .filters import REPLICATE, ROW, axes, conditions
 from .jobs import COMMAND_PATH, INPUTS, JOB_ID, JOB_PATH
@@ -125,6 +127,26 @@ def _reads(source: str) -> bool:
     except ExpressionError:
         return False
     return True
+
+
+def check_bounds(ensemble: Ensemble) -> Iterator[Problem]:
+    """A bound sees `fixed` and the sources above its own: the order in which the first varies slowest."""
+    for block in ensemble.blocks:
+        above = {one.name for one in block.fixed}
+        below = dict.fromkeys(names_in(block), "is given further down: a bound sees what stands above it")
+        below |= {one.name: "is derived, and a bound is computed before that" for one in block.derive}
+        below |= dict.fromkeys(_seed_names(block), "is a seed, and seeds hang on what a range gives")
+        for source in block.sources:
+            own = {axis.name: "is of the same source: it walks beside this one" for axis in axes(source)}
+            for axis in axes(source):
+                place = _Place(above, below | own | {axis.name: "is the parameter this bound is about"})
+                for path, bound in expressions_of(axis).items():
+                    yield from place.judge(path, bound)
+            maybe = {axis.name for axis in axes(source) if axis.when is not None}
+            below |= dict.fromkeys(
+                maybe, "may be absent: it has a `when`, and a bound is computed before that"
+            )
+            above = above | set(names_of(source)) - maybe - _seed_names(block)
 
 
 def check_tables(ensemble: Ensemble) -> Iterator[Problem]:
@@ -267,6 +289,9 @@ def _used(ensemble: Ensemble, block: Block) -> set[str]:
 def _asked_for(block: Block) -> set[str]:
     """Names a block's own expressions look at."""
     sources = [axis.when for source in block.sources for axis in axes(source) if axis.when is not None]
+    sources += [
+        bound for source in block.sources for axis in axes(source) for bound in expressions_of(axis).values()
+    ]
     sources += [source.where for source in block.sources if isinstance(source, Table) and source.where]
     sources += [entry.where for entry in block.exclude if entry.where is not None]
     sources += [one.expression for one in block.derive]
@@ -283,6 +308,8 @@ def _written(block: Block) -> Iterator[tuple[str, Path]]:
             yield axis.name, axis.path
         for draw in source.draws if isinstance(source, Sample) else ():
             yield draw.name, draw.path
+        if isinstance(source, Oat):
+            yield from ((name, (*source.path, "centre", name)) for name in source.centre)
         if isinstance(source, Cases):
             places = {name: (*source.path, i, name) for i, row in enumerate(source.rows) for name in row}
             yield from places.items()
@@ -316,20 +343,11 @@ def check_replicates(ensemble: Ensemble) -> Iterator[Problem]:
                 yield Problem("replicates-alike", source.path, message, hint, "warning")
 
 
-def check_drawn(ensemble: Ensemble) -> Iterator[Problem]:
-    """What is drawn at plan has to fit into the plan."""
-    for block in ensemble.blocks:
-        for sample, draw in drawn(block):
-            if sample.n > MOST_ROWS:
-                message = f"`{draw.name}` is drawn at plan, for at most {MOST_ROWS:,} rows; n is {sample.n:,}"
-                hint = "uniform, integers and choice are computed when needed, for any n"
-                yield Problem("too-many-draws", (*sample.path, "n"), message, hint)
-
-
 Rule = Callable[[Ensemble], Iterator[Problem]]
 RULES: tuple[Rule, ...] = (
     check_when,
     check_when_order,
+    check_bounds,
     check_tables,
     check_derive,
     check_exclude,

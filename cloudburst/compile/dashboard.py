@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import prod
 from typing import Any
 
-from ..spec import progressions
+from ..spec import ranges
 from ..spec.ensemble import (
     Axis,
     Block,
@@ -21,6 +21,7 @@ from ..spec.ensemble import (
     Ensemble,
     InfluxSink,
     Listed,
+    Oat,
     Replicates,
     Sample,
     Source,
@@ -29,11 +30,12 @@ from ..spec.ensemble import (
 )
 from ..spec.moments import is_moment, moment
 from . import panels
+from .draws import Draws
 from .filters import axes
 from .influxql import PERCENTILES, Queries, lots
 from .measurements import ABOUT_JOB, OUTPUTS, make_names
 from .panels import DATABASE, UID, WIDTH, Json
-from .space import names_in
+from .space import BlockSpace, make_oat, names_in
 
 SCHEMA_VERSION = 41
 """Of Grafana's dashboard model, as Grafana 11.6 writes it."""
@@ -141,15 +143,28 @@ def _varied(ensemble: Ensemble) -> list[str]:
 
 def _most_jobs(ensemble: Ensemble) -> int:
     """Before `when`, `exclude` and `where` take some away."""
-    return sum(prod(_size(source) for source in block.sources) for block in ensemble.blocks)
+    return sum(_most_rows(block, ensemble.seed) for block in ensemble.blocks)
 
 
-def _size(source: Source) -> int:
-    if isinstance(source, Sample | Replicates):
+def _most_rows(block: Block, seed: int) -> int:
+    sizes = [_size(source) for source in block.sources]
+    if None in sizes:
+        return BlockSpace(block, seed, Draws(), lambda: 0).size
+    return prod(size for size in sizes if size is not None)
+
+
+def _size(source: Source) -> int | None:
+    """None where it hangs on other sources."""
+    if isinstance(source, Sample):
+        return source.count
+    if isinstance(source, Replicates):
         return source.n
     if isinstance(source, Cases | Table):
         return len(source.rows)
-    return min(progressions.count(axis.values) for axis in axes(source))
+    if isinstance(source, Oat):
+        return make_oat(source).count
+    counts = [ranges.known_length(axis.values) for axis in axes(source)]
+    return min((count for count in counts if count is not None), default=None)
 
 
 def _parameters(blocks: Iterable[Block]) -> list[str]:
@@ -175,13 +190,18 @@ def _told(ensemble: Ensemble, start: str) -> list[Value]:
 def _listed(source: Source, name: str) -> tuple[Value, ...]:
     if isinstance(source, Cases | Table):
         return tuple(row[name] for row in source.rows if name in row)
+    if isinstance(source, Oat):
+        oat = make_oat(source)
+        return tuple(part[name] for part in oat.walk(0, oat.count) if name in part)
     return tuple(value for axis in axes(source) if axis.name == name for value in _values(axis))
 
 
 def _values(axis: Axis) -> tuple[Value, ...]:
-    """All of them, or the two ends of a range."""
+    """All of them, or the two ends of a range; an end that is an expression tells nothing here."""
     values = axis.values
-    return values.values if isinstance(values, Listed) else (values.start, values.stop)
+    if isinstance(values, Listed):
+        return values.values
+    return tuple(end for end in (values.start, values.stop) if not isinstance(end, str))
 
 
 def _moment(value: Value) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..spec.ensemble import Ensemble, Value
 from .expressions import ExpressionError, Scope, as_text
+from .files import References, reference
 from .filters import REPLICATE, RowError, describe
 from .identity import Identity, NotJson, canonical
 from .lazy import Lazy
@@ -16,9 +17,6 @@ from .templates import Template
 
 INPUTS = "inputs"
 JOB_ID = "job_id"
-INPUT_SCHEME = "cloudburst-input://"
-"""Followed by a sha256; the worker puts the local path in its place."""
-
 ITS_OWN_ID = "{{ job_id }}"
 """Stands for the id of a job in what its id is made from."""
 
@@ -43,10 +41,17 @@ class Job:
 class Jobs(Lazy[Job]):
     """The jobs of a space, row by row. Walking raises `RowError` where a row has no job."""
 
-    def __init__(self, ensemble: Ensemble, space: Space, inputs: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        space: Space,
+        inputs: Mapping[str, str],
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         self.space = space
         worker = ensemble.worker
-        self._references = {name: f"{INPUT_SCHEME}{digest}" for name, digest in inputs.items()}
+        self._references = {name: reference(digest) for name, digest in inputs.items()}
+        self._files = References(ensemble, files)
         self._template = None if ensemble.job is None else Template(ensemble.job, JOB_PATH)
         self._command = None if worker.command is None else Template(worker.command, COMMAND_PATH)
         self._identity = Identity(worker.entrypoint or "")
@@ -63,13 +68,13 @@ class Jobs(Lazy[Job]):
         return map(self._job, self.space.walk(start, stop))
 
     def _job(self, row: Row) -> Job:
+        values = self._files.within(row.block, row.values)
         if self._template is None and self._command is None:
-            description: Any = row.values
-            return Job(row, self._id(row, description), description, None)
-        scope = {**row.values, INPUTS: self._references}
+            return Job(row, self._id(row, values), values, None)
+        scope = {**values, INPUTS: self._references}
         if row.replicate is not None:
             scope[REPLICATE] = row.replicate
-        description = row.values if self._template is None else _filled(self._template, scope, row)
+        description: Any = values if self._template is None else _filled(self._template, scope, row)
         if self._command is None:
             return Job(row, self._id(row, description), description, None)
         argv = _arguments(self._command, scope, row, ITS_OWN_ID)
@@ -119,9 +124,12 @@ def _row_error(
     return RowError(path, f"row {row.index}, where {describe(row.values)}", error, code)
 
 
-def make_jobs(ensemble: Ensemble, space: Space, inputs: Mapping[str, str]) -> Jobs:
-    """The jobs of a space. `inputs` are the sha256 of the content of each input, by name.
+def make_jobs(
+    ensemble: Ensemble, space: Space, inputs: Mapping[str, str], files: Mapping[str, str] | None = None
+) -> Jobs:
+    """The jobs of a space. `inputs` are the sha256 of the content of each input, by name; `files` those of the
+    files that are values, by path (None: not known yet, then ids mean nothing where there are any).
 
     Raises `ExpressionError` when a text of `job` or `command` cannot be read.
     """
-    return Jobs(ensemble, space, inputs)
+    return Jobs(ensemble, space, inputs, files)

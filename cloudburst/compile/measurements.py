@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..spec.ensemble import Axis, Cases, Ensemble, InfluxSink, Source, Value, Zip
+from ..spec.ensemble import Axis, Cases, Ensemble, InfluxSink, Oat, Source, Value, Zip
 from .space import names_in
 
 OUTPUTS = "outputs"
@@ -68,7 +68,7 @@ def make_names(ensemble: Ensemble, sink: InfluxSink) -> Names:
 
 
 def few_valued(ensemble: Ensemble) -> tuple[str, ...]:
-    """The parameters that are tags when the file does not say: those of `grid`, `zip` and `cases`."""
+    """The parameters that are tags when the file does not say: those of `grid`, `zip`, `cases` and `oat`."""
     names = (name for block in ensemble.blocks for source in block.sources for name in _listed(source))
     return tuple(dict.fromkeys(names))
 
@@ -78,6 +78,8 @@ def _listed(source: Source) -> Iterable[str]:
         return (source.name,)
     if isinstance(source, Zip):
         return (axis.name for axis in source.axes)
+    if isinstance(source, Oat):
+        return tuple(source.centre)
     if isinstance(source, Cases):
         return dict.fromkeys(name for row in source.rows for name in row)
     return ()

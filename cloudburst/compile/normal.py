@@ -13,12 +13,24 @@ from .space import make_space
 FORMAT = 1
 
 
-def freeze(normal: Mapping[str, Any], draws: Draws, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The spec in normal form, its drawn samples and the sha256 of its inputs, as JSON.
+def freeze(
+    normal: Mapping[str, Any],
+    draws: Draws,
+    inputs: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The spec in normal form, its drawn samples and the sha256 of its inputs, by name, as JSON.
 
-    Key order has meaning: write it as it is.
+    With `files`, the sha256 by path of those that are values. Key order has meaning: write it as it is.
     """
-    return {"format": FORMAT, "normal": dict(normal), "draws": draws.to_json(), "inputs": dict(inputs)}
+    valued = {"files": dict(files)} if files else {}
+    return {
+        "format": FORMAT,
+        "normal": dict(normal),
+        "draws": draws.to_json(),
+        "inputs": dict(inputs),
+        **valued,
+    }
 
 
 def thaw(frozen: Mapping[str, Any]) -> Jobs:
@@ -34,4 +46,9 @@ def thaw(frozen: Mapping[str, Any]) -> Jobs:
     from ..spec import build
 
     ensemble = build(frozen["normal"])
-    return make_jobs(ensemble, make_space(ensemble, Draws.from_json(frozen["draws"])), frozen["inputs"])
+    return make_jobs(
+        ensemble,
+        make_space(ensemble, Draws.from_json(frozen["draws"])),
+        frozen["inputs"],
+        frozen.get("files", {}),
+    )

@@ -11,22 +11,24 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
 from ..diagnostics import Diagnostic, Path, Problem, dotted
-from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, TableSink, Value
+from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, Table, TableSink, Value
 from . import money
 from .fleet import Change, Verb
 from .jobs import Job, Jobs
+from .keeping import sample_forms
 from .lockfile import Dependencies
 from .money import Estimate
 from .payload import Payload
 from .rental import Rented as Rented
 from .rental import estimate_of, rental_form
-from .space import Arithmetic
+from .repeats import Coincidence, Seen, coincidences
+from .space import Arithmetic, units_in
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 MOST_COUNTED = 10_000_000
 """Rows that are walked one by one; of more only the arithmetic is said."""
 
@@ -119,9 +121,21 @@ class InputUsed:
 
 
 @dataclass(frozen=True)
+class FilesUsed:
+    """An axis whose values are files; `size` of all together, in bytes, `sha256` over theirs in order."""
+
+    name: str
+    block: str
+    pattern: str
+    count: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What of the world the plan speaks of. `lock_file` is a file name, `payload` None when it was not packed,
-    `rental` None where nothing is rented or nobody looked."""
+    `rental` None where nothing is rented or nobody looked, `libraries` are the versions of what drew samples."""
 
     spec: str
     lock_file: str
@@ -130,12 +144,15 @@ class Surroundings:
     inputs: tuple[InputUsed, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     rental: Rented | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FilesUsed, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
     """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection.
-    `estimate` is what rented machines will cost; None where none are needed."""
+    `coincidences` are examples of rows that are one job, and why. `estimate` is what rented machines will cost;
+    None where none are needed."""
 
     ensemble: Ensemble
     around: Surroundings
@@ -147,6 +164,7 @@ class Plan:
     counts: Counts | None = None
     digest: Digest | None = None
     estimate: Estimate | None = None
+    coincidences: tuple[Coincidence, ...] = ()
 
     @property
     def is_selection(self) -> bool:
@@ -179,13 +197,18 @@ class Plan:
             "rows": self.total,
             "selected": [self.rows.start, self.rows.stop] if self.is_selection else None,
             "arithmetic": [_arithmetic_form(block) for block in self.arithmetic],
+            "units": _units(self.ensemble),
+            "samples": sample_forms(self.ensemble, self.around.libraries),
             "preview": [vars(shown) | {"parameters": dict(shown.parameters)} for shown in self.preview],
             "dependencies": _dependencies_form(self.around),
             "payload": _payload_form(self.ensemble, self.around),
             "inputs": [dict(vars(used)) for used in self.around.inputs],
+            "files": [dict(vars(used)) for used in self.around.files],
+            "tables": list(_tables_form(self.ensemble)),
             "cluster": _cluster_form(self),
             "results": [_sink_form(sink) for sink in self.ensemble.results],
             "counts": self.counts.to_json() if self.counts else None,
+            "coincidences": [coincidence.to_json() for coincidence in self.coincidences],
             "digest": dict(vars(self.digest)) if self.digest else None,
             "actions": [dict(vars(action)) for action in self.actions],
             "warnings": [diagnostic.to_json() for diagnostic in self.around.warnings],
@@ -247,26 +270,25 @@ def count(
     """The plan with its jobs counted, by state and by id, its digest and all its actions.
 
     `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
-    when there are more rows than are walked. Some 11 bytes of memory a row. Raises RowError when a row has no job.
+    when there are more rows than are walked. Some 12 bytes of memory a row. Raises RowError when a row has no job.
     """
-    digest, counts = _digest_and_counts(plan, jobs, recorded, frozen, progress)
-    actions = (*_locking(plan.around), *_computing(plan, counts))
-    return replace(plan, counts=counts, digest=digest, actions=actions)
-
-
-def _digest_and_counts(
-    plan: Plan,
-    jobs: Jobs,
-    recorded: Recorded | None,
-    frozen: Callable[[], Mapping[str, Any]],
-    progress: Progress,
-) -> tuple[Digest, Counts]:
     number = plan.rows.stop - plan.rows.start
     if number > MOST_COUNTED:
-        return Digest(_digest_of_form(frozen(), plan.rows), "normal form"), Counts.unknown(number)
+        digest = Digest(_digest_of_form(frozen(), plan.rows), "normal form")
+        return _counted(plan, Counts.unknown(number), digest)
     digest, ids = _walk(jobs, plan.rows, progress)
     payload = plan.around.payload
-    return digest, _by_state(number, ids, recorded, payload.digest if payload else "")
+    counts = _by_state(number, ids, recorded, payload.digest if payload else "")
+    repeats = ids.repeats() if counts.jobs < number else ()
+    found = coincidences(
+        plan.ensemble, jobs, [(plan.rows[first], plan.rows[again]) for first, again in repeats]
+    )
+    return replace(_counted(plan, counts, digest), coincidences=found)
+
+
+def _counted(plan: Plan, counts: Counts, digest: Digest) -> Plan:
+    actions = (*_locking(plan.around), *_computing(plan, counts))
+    return replace(plan, counts=counts, digest=digest, actions=actions)
 
 
 def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
@@ -274,9 +296,9 @@ def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _walk(jobs: Jobs, rows: range, progress: Progress) -> tuple[Digest, Distinct]:
+def _walk(jobs: Jobs, rows: range, progress: Progress) -> tuple[Digest, Seen]:
     seen = hashlib.sha256(f"{rows.start}\n".encode())
-    ids = Distinct()
+    ids = Seen()
     for walked, job in enumerate(jobs.walk(rows.start, rows.stop), 1):
         seen.update(f"{job.id} {json.dumps(job.argv)}\n".encode() if job.argv else f"{job.id}\n".encode())
         ids.add(job.id)
@@ -285,28 +307,7 @@ def _walk(jobs: Jobs, rows: range, progress: Progress) -> tuple[Digest, Distinct
     return Digest(seen.hexdigest(), "jobs"), ids
 
 
-class Distinct:
-    """Ids of 20 hex digits, each told once, in ten bytes an id instead of the hundred a set takes.
-
-    They are only put aside, by their first byte; which ones repeat is found out a heap at a time.
-    """
-
-    def __init__(self) -> None:
-        self._heaps = [bytearray() for _ in range(256)]
-
-    def add(self, id: str) -> None:  # noqa: A002 - the glossary's word
-        data = bytes.fromhex(id)
-        self._heaps[data[0]] += data
-
-    def in_groups(self) -> Iterator[list[str]]:
-        """Every id once, some thousand at a time, in no order that means anything."""
-        for heap in self._heaps:
-            distinct = list({bytes(heap[place : place + 10]) for place in range(0, len(heap), 10)})
-            for start in range(0, len(distinct), _AT_ONCE):
-                yield [data.hex() for data in distinct[start : start + _AT_ONCE]]
-
-
-def _by_state(rows: int, ids: Distinct, recorded: Recorded | None, payload: str) -> Counts:
+def _by_state(rows: int, ids: Seen, recorded: Recorded | None, payload: str) -> Counts:
     jobs = 0
     states: Counter[Known] = Counter()
     for group in ids.in_groups():
@@ -394,13 +395,32 @@ def _jobs(number: int) -> str:
 
 
 # ── parts of the JSON form ───────────────────────────────────────────────────────────────────
+def _tables_form(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
+    """`rows` are those of the file, before a `where`."""
+    for block in ensemble.blocks:
+        for source in block.sources:
+            if isinstance(source, Table):
+                rows = len(source.rows)
+                yield {"block": block.name, "file": source.file, "rows": rows, "sha256": source.sha256}
+
+
+def _units(ensemble: Ensemble) -> dict[str, str]:
+    """By parameter; where blocks differ, the first one's."""
+    units: dict[str, str] = {}
+    for block in ensemble.blocks:
+        units = {**units_in(block), **units}
+    return units
+
+
 def _arithmetic_form(block: Arithmetic) -> dict[str, Any]:
     return {
         "block": block.block,
-        "factors": [{"name": factor.name, "count": factor.count} for factor in block.factors],
+        "factors": [dict(vars(factor)) for factor in block.factors],
         "product": block.product,
         "merged": block.merged,
         "excluded": block.excluded,
+        "untaken": block.untaken,
+        "shuffled": block.shuffled,
         "count": block.count,
     }
 

@@ -11,7 +11,7 @@ from ..diagnostics import Path, Problem
 from ..spec.ensemble import Ensemble, InfluxSink, Table
 from ..spec.moments import is_moment
 from .draws import Draws
-from .filters import RowError, kept_rows
+from .filters import RowError, kept_rows, visible
 from .jobs import make_jobs
 from .space import BlockSpace, Row, Space, make_space
 
@@ -38,6 +38,7 @@ def run(ensemble: Ensemble, draws: Draws, inputs: Mapping[str, str] | None) -> I
         if not too_many:
             for block in space.blocks:
                 yield from try_conditions(block)
+                yield from try_take(block)
             yield from try_rows(ensemble, space, inputs)
     except RowError as error:
         yield error.problem
@@ -81,7 +82,7 @@ def _try_when(block: BlockSpace) -> Iterator[Problem]:
     held: Counter[Path] = Counter()
     candidates = block.when_stage.candidates
     for part in candidates.walk(0, candidates.count):
-        values = dict(part)
+        values = visible(part)
         for when in block.whens:
             if when.holds(values):
                 held[when.path] += 1
@@ -101,6 +102,15 @@ def _try_exclude(block: BlockSpace) -> Iterator[Problem]:
         matched.update(one.path for one in block.exclude.exclusions if one.matches(scope))
     for one in block.exclude.exclusions:
         yield from _judge("exclude", one.path, matched[one.path], candidates.count, "point")
+
+
+def try_take(block: BlockSpace) -> Iterator[Problem]:
+    """A `take` that begins behind the last row."""
+    if _can_be_tried(block) and block.available and not block.count:
+        rows = f"{block.available:,} row{'' if block.available == 1 else 's'}"
+        message = f"this skips all {rows} of block `{block.block.name}`: nothing is left of it"
+        hint = f"skip fewer than {block.available:,}, or take the block out"
+        yield Problem("take-nothing", (*block.block.path, "take"), message, hint, "warning")
 
 
 _NEVER = {

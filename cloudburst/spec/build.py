@@ -15,24 +15,23 @@ from ..errors import CloudBurstError
 from .ensemble import (
     Axis,
     Block,
+    Bounded,
     Cases,
-    Choice,
     Cluster,
     Counted,
     Derived,
-    Distribution,
     Draw,
     Ensemble,
     Exclude,
+    Files,
     FilesSink,
     Fixed,
     InfluxSink,
     Input,
-    Integers,
+    Known,
     Listed,
-    LogUniform,
     Needs,
-    Normal,
+    Oat,
     Replicates,
     Retries,
     Sample,
@@ -41,11 +40,12 @@ from .ensemble import (
     Stepped,
     Table,
     TableSink,
-    Uniform,
+    Take,
     Values,
     Worker,
     Zip,
 )
+from .sampling import distribution_of
 
 
 def build(normal: Mapping[str, Any]) -> Ensemble:
@@ -165,14 +165,30 @@ def _block(value: Mapping[str, Any]) -> Block:
             for index, item in enumerate(value.get("exclude", ()))
         ),
         path=path,
+        shuffle=value["order"]["shuffle"] if "order" in value else None,
+        take=Take(**value.get("take", {})),
     )
 
 
 def _axes(value: Mapping[str, Any], path: Path) -> list[Axis]:
-    return [Axis(name, values_of(item), (*path, name), item.get("when")) for name, item in value.items()]
+    return [
+        Axis(name, _values(item), (*path, name), item.get("when"), item.get("unit"))
+        for name, item in value.items()
+    ]
 
 
-def values_of(value: Mapping[str, Any]) -> Values:
+def _values(value: Mapping[str, Any]) -> Values:
+    """As `values_of`; a bound that is a text is an expression, and `glob` has files."""
+    if "glob" in value:
+        return Files(tuple(value["paths"]), value["glob"])
+    if not any(isinstance(value.get(key), str) for key in ("from", "to", "step")):
+        return values_of(value)
+    return Bounded(
+        value["from"], value["to"], value.get("step"), value.get("count"), value.get("scale", "linear")
+    )
+
+
+def values_of(value: Mapping[str, Any]) -> Known:
     """`{values}`, `{from, to, step}` or `{from, to, count, scale}`."""
     if "values" in value:
         return Listed(tuple(value["values"]))
@@ -206,27 +222,41 @@ def _table(value: Mapping[str, Any], path: Path) -> list[Table]:
 
 
 def _sample(value: Mapping[str, Any], path: Path) -> list[Sample]:
-    draws = tuple(Draw(name, _distribution(item), (*path, "of", name)) for name, item in value["of"].items())
-    return [Sample(value["method"], value["n"], draws, path, value["seed"])]
+    draws = tuple(_draw(name, item, (*path, "of", name)) for name, item in value["of"].items())
+    return [
+        Sample(
+            method=value["method"],
+            n=value["n"],
+            draws=draws,
+            path=path,
+            seed=value["seed"],
+            correlate=value.get("correlate", {}),
+            options=value.get("options", {}),
+        )
+    ]
 
 
-def _distribution(value: Mapping[str, Any]) -> Distribution:
-    match value:
-        case {"uniform": [low, high]}:
-            return Uniform(float(low), float(high))
-        case {"loguniform": [low, high]}:
-            return LogUniform(float(low), float(high))
-        case {"normal": {"mean": mean, "sd": sd}}:
-            return Normal(float(mean), float(sd))
-        case {"integers": [low, high]}:
-            return Integers(low, high)
-        case _:
-            weights = value["weights"]
-            return Choice(tuple(value["choice"]), None if weights is None else tuple(map(float, weights)))
+def _draw(name: str, value: Mapping[str, Any], path: Path) -> Draw:
+    names = value.get("names")
+    return Draw(
+        name=name,
+        distribution=distribution_of(value),
+        path=path,
+        unit=value.get("unit"),
+        size=value.get("size"),
+        names=None if names is None else tuple(names),
+    )
 
 
 def _replicates(value: Mapping[str, Any], path: Path) -> list[Replicates]:
-    return [Replicates(value["n"], value["as"], path)]
+    return [Replicates(value["n"], value["as"], path, value.get("paired", False))]
+
+
+def _oat(value: Mapping[str, Any], path: Path) -> list[Oat]:
+    steps = {
+        name: values_of(step) if isinstance(step, Mapping) else step for name, step in value["steps"].items()
+    }
+    return [Oat(value["centre"], steps, value["each_side"], value["include_centre"], path)]
 
 
 _SOURCES: dict[str, Callable[[Any, Path], list[Any]]] = {
@@ -236,4 +266,5 @@ _SOURCES: dict[str, Callable[[Any, Path], list[Any]]] = {
     "table": _table,
     "sample": _sample,
     "replicates": _replicates,
+    "oat": _oat,
 }

@@ -1,9 +1,10 @@
 """Pass 3: short forms -> long forms, with every default and every table row: the normal form.
 
 The normal form is JSON, one spelling for one meaning, and needs no other file. Its keys keep the order the user
-wrote, which has meaning. `at` of a block, and of a sink that has moved, is where it stands in the user's file. Values of `grid`, `zip` and
-`choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`; durations are seconds, sizes bytes,
-money is US dollars as text.
+wrote, which has meaning. `at` of a block, and of a sink that has moved, is where it stands in the user's file. Values of `grid`, `zip`,
+`oat` and `choice` are `{values}`, `{from, to, step}` or `{from, to, count, scale}`, in `grid` and `zip` with texts for bounds that are
+expressions; durations are seconds, sizes bytes, money is US dollars as text. What not every study has (`unit`, `when`, `paired`, `order`,
+`take`) is there only where it says something. A `glob` has the `paths` of its files beside it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path as File
 from typing import Any, Final
 
 from ..diagnostics import Path, Problem
-from . import ranges
+from . import ranges, sampling
 from .build import values_of
 from .ensemble import Cluster, Worker
+from .globs import list_files
 from .tables import read_table
 
 FORMAT: Final = 1
@@ -245,10 +247,30 @@ def _block(
             problems += found
             block |= {"table": table} if table else {}
         elif key == "sample":
-            block["sample"] = _sample(section, (*path, "sample"), problems)
+            block["sample"] = _sample(section, base, (*path, "sample"), problems)
+        elif key in ("grid", "zip"):
+            block[key] = _listed(key, _SECTIONS[key](section), base, (*path, key), problems)
         elif key != "block":
             block[key] = _SECTIONS[key](section)
     return block
+
+
+def _listed(key: str, section: Any, base: File, path: Path, problems: list[Problem]) -> Any:
+    """A `grid` or `zip` with the files of each `glob`; without an axis that has none."""
+    if key == "zip":
+        groups = [_with_files(group, base, (*path, index), problems) for index, group in enumerate(section)]
+        return [group for group in groups if group]
+    return _with_files(section, base, path, problems)
+
+
+def _with_files(
+    axes: Mapping[str, Any], base: File, path: Path, problems: list[Problem]
+) -> dict[str, dict[str, Any]]:
+    found = {
+        name: list_files(one, base, (*path, name), problems) if "glob" in one else one
+        for name, one in axes.items()
+    }
+    return {name: one for name, one in found.items() if one}
 
 
 def _grid(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,15 +278,15 @@ def _grid(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def axis(value: Any) -> dict[str, Any]:
-    """A list is its values, a scalar is one value; `when` stays beside them."""
+    """A list is its values, a scalar is one value; `when` and `unit` stay beside them."""
     if not isinstance(value, Mapping):
         return values(value if isinstance(value, list) else [value])
-    when = {"when": value["when"]} if "when" in value else {}
+    beside = {key: value[key] for key in ("when", "unit") if key in value}
     if "value" in value:
-        return {"values": [value["value"]]} | when
-    if "values" in value:
-        return values(value["values"]) | when
-    return values(value) | when
+        return {"values": [value["value"]]} | beside
+    if "glob" in value:
+        return {"glob": value["glob"]} | beside
+    return values(value.get("values", value)) | beside
 
 
 def values(value: Any) -> dict[str, Any]:
@@ -281,14 +303,39 @@ def values(value: Any) -> dict[str, Any]:
 
 
 def _zip(value: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: values(item) for name, item in group.items()} for group in value]
+    return [{name: axis(item) for name, item in group.items()} for group in value]
 
 
 def replicates(value: int | float | Mapping[str, Any]) -> dict[str, Any]:
     """`3` is `{n: 3, as: seed}`."""
     if not isinstance(value, Mapping):
         value = {"n": value}
-    return {"n": int(value["n"]), "as": value.get("as", "seed")}
+    paired = {"paired": True} if value.get("paired") else {}
+    return {"n": int(value["n"]), "as": value.get("as", "seed")} | paired
+
+
+def oat(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A step that is a number stays one; a list or a range is its values."""
+    return {
+        "centre": dict(value["centre"]),
+        "steps": {
+            name: values(step) if isinstance(step, list | Mapping) else step
+            for name, step in value["steps"].items()
+        },
+        "each_side": int(value.get("each_side", 1)),
+        "include_centre": value.get("include_centre", True),
+    }
+
+
+def order(value: Mapping[str, Any]) -> dict[str, int]:
+    return {"shuffle": int(value["shuffle"])}
+
+
+def take(value: float | Mapping[str, Any]) -> dict[str, int | None]:
+    """`10` is `{skip: 0, n: 10}`."""
+    if not isinstance(value, Mapping):
+        value = {"n": value}
+    return {"skip": int(value.get("skip", 0)), "n": int(value["n"]) if "n" in value else None}
 
 
 def _derive(value: Mapping[str, Any]) -> dict[str, str]:
@@ -306,30 +353,32 @@ _SECTIONS: dict[str, Callable[[Any], Any]] = {
     "zip": _zip,
     "cases": list,
     "replicates": replicates,
+    "oat": oat,
+    "order": order,
+    "take": take,
     "derive": _derive,
     "exclude": _exclude,
 }
 
 
 # ── sample ───────────────────────────────────────────────────────────────────────────────────
-def _sample(value: Mapping[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
-    seed = value.get("seed")
-    return {
-        "method": value["method"],
-        "n": int(value["n"]),
-        "seed": None if seed is None else int(seed),
-        "of": {
-            name: _distribution(name, item, (*path, "of", name), problems)
-            for name, item in value["of"].items()
-        },
+def _sample(value: Mapping[str, Any], base: File, path: Path, problems: list[Problem]) -> dict[str, Any]:
+    draws = {
+        name: _distribution(name, item, (*path, "of", name), problems)
+        | sampling.vector(item, base, (*path, "of", name), problems)
+        | _unit(item)
+        for name, item in value["of"].items()
     }
+    return sampling.method(value, path, problems) | {"of": draws}
+
+
+def _unit(value: Mapping[str, Any]) -> dict[str, str]:
+    return {"unit": value["unit"]} if "unit" in value else {}
 
 
 def _distribution(name: str, value: Mapping[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
-    if "integers" in value:
-        return {"integers": [int(bound) for bound in value["integers"]]}
     if "choice" not in value:
-        return dict(value)
+        return sampling.long_form(value)
     listed = _choices(name, value["choice"], (*path, "choice"), problems)
     return {"choice": listed, "weights": value.get("weights")}
 

@@ -18,17 +18,12 @@ from .ensemble import (
     Axis,
     Block,
     Cases,
-    Choice,
-    Distribution,
-    Draw,
     Ensemble,
-    Integers,
     Listed,
-    LogUniform,
+    Oat,
     Replicates,
     Sample,
     Table,
-    Uniform,
     Worker,
     Zip,
 )
@@ -42,8 +37,9 @@ from .rented import (
     check_rented_only,
     check_tags,
 )
+from .samples import check_designs, check_distributions, check_drawn_names
 from .scalars import shortened
-from .schema import described
+from .schema import described, nearest
 from .sinks import check_credentials, check_servers, check_sinks, check_start
 
 FUNCTIONS: Final = frozenset(
@@ -147,6 +143,8 @@ def _given(block: Block) -> Iterator[tuple[str, Path]]:
                 yield from ((draw.name, draw.path) for draw in draws)
             case Replicates(name=name, path=path):
                 yield name, (*path, "as")
+            case Oat(centre=centre, path=path):
+                yield from ((name, (*path, "centre", name)) for name in centre)
     for derived in block.derive:
         yield derived.name, derived.path
 
@@ -193,14 +191,14 @@ def check_ranges(ensemble: Ensemble) -> Iterator[Problem]:
 def check_zips(ensemble: Ensemble) -> Iterator[Problem]:
     """The lists of a group are equally long; both lines are shown."""
     for group in _sources(ensemble, Zip):
-        lengths = [ranges.length(axis.values) for axis in group.axes]
-        for axis, length in zip(group.axes[1:], lengths[1:], strict=True):
-            if length != lengths[0]:
-                model = group.axes[0]
-                message = (
-                    f'"{axis.name}" has {_values(length)}, and "{model.name}" beside it has {lengths[0]}'
-                )
-                related = ((model.path, f"{_values(lengths[0])} here"),)
+        lengths = [
+            (axis, length) for axis in group.axes if (length := ranges.known_length(axis.values)) is not None
+        ]
+        for axis, length in lengths[1:]:
+            model, wanted = lengths[0]
+            if length != wanted:
+                message = f'"{axis.name}" has {_values(length)}, and "{model.name}" beside it has {wanted}'
+                related = ((model.path, f"{_values(wanted)} here"),)
                 yield Problem(
                     "unequal-zip", axis.path, message, "a zip group walks together", related=related
                 )
@@ -217,6 +215,64 @@ def check_repetitions(ensemble: Ensemble) -> Iterator[Problem]:
         for index, first in _repeated(cases.rows):
             yield _repetition(cases.path, index, first, "this row stands twice in `cases`")
 
+    for oat in _sources(ensemble, Oat):
+        for name, step in oat.steps.items():
+            for index, value in enumerate(step.values) if isinstance(step, Listed) else ():
+                if name in oat.centre and _key(value) == _key(oat.centre[name]):
+                    message = f'{described(value)} is where "{name}" stands at the centre'
+                    hint = "the list holds its other values"
+                    related = (((*oat.path, "centre", name), "the centre"),)
+                    path = (*oat.path, "steps", name, index)
+                    yield Problem("repeated-value", path, message, hint, "warning", related=related)
+
+
+def check_oat(ensemble: Ensemble) -> Iterator[Problem]:
+    """What moves has a centre to move from, and by a number only if that is one."""
+    for oat in _sources(ensemble, Oat):
+        for name, step in oat.steps.items():
+            path = (*oat.path, "steps", name)
+            if name not in oat.centre:
+                message = f'"{shortened(name)}" has steps and no centre'
+                near = nearest(name, oat.centre)
+                hint = f'did you mean "{near}"?' if near else f"give it one: centre: {{{shortened(name)}: …}}"
+                related = (((*oat.path, "centre"), "the centre"),)
+                yield Problem("no-centre", path, message, hint, at="key", related=related)
+            elif isinstance(step, int | float):
+                if not _is_number(oat.centre[name]):
+                    message = (
+                        f'"{name}" moves by steps of {step}, and its centre is {described(oat.centre[name])}'
+                    )
+                    hint = f"list its other values: {name}: […]"
+                    related = (((*oat.path, "centre", name), "the centre"),)
+                    yield Problem("centre-no-number", path, message, hint, related=related)
+            else:
+                yield from ranges.check(name, step, path)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_units(ensemble: Ensemble) -> Iterator[Problem]:
+    """One parameter is measured in one unit, in whatever block."""
+    first: dict[str, tuple[str, Path]] = {}
+    for name, unit, path in _units(ensemble):
+        known, where = first.setdefault(name, (unit, path))
+        if unit != known:
+            message = f'"{name}" is in {shortened(unit)} here, and in {shortened(known)} before'
+            hint = "nothing converts a unit: bring the values to one of them"
+            yield Problem("units-differ", path, message, hint, "warning", related=((where, "the first one"),))
+
+
+def _units(ensemble: Ensemble) -> Iterator[tuple[str, str, Path]]:
+    for block in ensemble.blocks:
+        for source in block.sources:
+            if isinstance(source, Axis | Zip):
+                axes = source.axes if isinstance(source, Zip) else (source,)
+                yield from ((a.name, a.unit, (*a.path, "unit")) for a in axes if a.unit is not None)
+            elif isinstance(source, Sample):
+                yield from ((d.name, d.unit, (*d.path, "unit")) for d in source.draws if d.unit is not None)
+
 
 def _repetition(path: Path, index: int, first: int, message: str) -> Problem:
     hint = "it is computed once; `replicates` repeats with independent seeds"
@@ -228,9 +284,13 @@ def _repeated(values: Iterable[Any]) -> Iterator[tuple[int, int]]:
     """(index, index of the first like it); 1 and 1.0 are alike, 1 and true are not."""
     first: dict[str, int] = {}
     for index, value in enumerate(values):
-        key = json.dumps(_without_form(value), sort_keys=True)
+        key = _key(value)
         if first.setdefault(key, index) != index:
             yield index, first[key]
+
+
+def _key(value: Any) -> str:
+    return json.dumps(_without_form(value), sort_keys=True)
 
 
 def _without_form(value: Any) -> Any:
@@ -261,59 +321,6 @@ def _sources(ensemble: Ensemble, kind: type[_Kind]) -> Iterator[_Kind]:
 
 def _values(count: int, what: str = "value") -> str:
     return f"{count} {what}{'s' if count != 1 else ''}"
-
-
-# ── distributions ────────────────────────────────────────────────────────────────────────────
-def check_distributions(ensemble: Ensemble) -> Iterator[Problem]:
-    for sample in _sources(ensemble, Sample):
-        for draw in sample.draws:
-            yield from _check_draw(draw, draw.distribution)
-
-
-def _check_draw(draw: Draw, distribution: Distribution) -> Iterator[Problem]:
-    match distribution:
-        case Uniform(low, high):
-            yield from _check_bounds(draw, "uniform", low, high)
-        case LogUniform(low, high):
-            if min(low, high) <= 0:
-                message = f'"{draw.name}" is drawn on a logarithmic scale, and that has no {min(low, high):g}'
-                hint = "bounds are the values themselves, not exponents: [1e-6, 1e-3]"
-                place = (*draw.path, "loguniform", 0 if low <= 0 else 1)
-                yield Problem("log-of-nothing", place, message, hint)
-            yield from _check_bounds(draw, "loguniform", low, high)
-        case Integers(low, high) if low > high:
-            yield _empty_range(draw, "integers", f"{low} is above {high}", low, high)
-        case Choice(values, weights) if weights is not None:
-            yield from _check_weights(draw, len(values), weights)
-
-
-def _check_bounds(draw: Draw, kind: str, low: float, high: float) -> Iterator[Problem]:
-    if low == high:
-        hint = "a parameter with one value stands in `fixed`"
-        yield Problem(
-            "empty-range", (*draw.path, kind), f'"{draw.name}" is drawn between {low:g} and {high:g}', hint
-        )
-    elif low > high:
-        yield _empty_range(draw, kind, f"{low:g} is above {high:g}", low, high)
-
-
-def _empty_range(draw: Draw, kind: str, why: str, low: float, high: float) -> Problem:
-    message = f'"{draw.name}" can take no value: {why}'
-    return Problem(
-        "empty-range", (*draw.path, kind), message, f"the lower bound comes first: [{high:g}, {low:g}]"
-    )
-
-
-def _check_weights(draw: Draw, count: int, weights: tuple[float, ...]) -> Iterator[Problem]:
-    path = (*draw.path, "weights")
-    if len(weights) != count:
-        message = f'"{draw.name}" has {_values(count)} and {_values(len(weights), "weight")}'
-        related = (((*draw.path, "choice"), f"{_values(count)} here"),)
-        yield Problem("unequal-weights", path, message, "one weight for each value", related=related)
-    if sum(weights) <= 0:
-        yield Problem(
-            "no-weight", path, f'no value of "{draw.name}" can ever be drawn', "one weight has to be above 0"
-        )
 
 
 # ── worker ───────────────────────────────────────────────────────────────────────────────────
@@ -360,7 +367,11 @@ CHECKS: tuple[Callable[[Ensemble], Iterator[Problem]], ...] = (
     check_ranges,
     check_zips,
     check_repetitions,
+    check_oat,
+    check_units,
     check_distributions,
+    check_designs,
+    check_drawn_names,
     check_worker,
     check_host,
     check_hosts,

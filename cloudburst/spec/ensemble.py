@@ -27,6 +27,13 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Files(Listed):
+    """`{glob: …}`: the paths of files, sorted; relative to the spec unless `pattern` is not."""
+
+    pattern: str = ""
+
+
+@dataclass(frozen=True)
 class Stepped:
     """`{from, to, step}`: both ends included, exact decimals; checked to land on `to`."""
 
@@ -45,17 +52,42 @@ class Counted:
     scale: Literal["linear", "log"] = "linear"
 
 
-Values = Listed | Stepped | Counted
+Bound = int | float | str
+"""A number, or a bare expression that gives one."""
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A range of which some bound is an expression over `fixed` and the sources above it.
+
+    `{from, to, step}` or `{from, to, count, scale}`: exactly one of `step` and `count` is given.
+    """
+
+    start: Bound
+    stop: Bound
+    step: Bound | None = None
+    count: int | None = None
+    scale: Literal["linear", "log"] = "linear"
+
+
+Known = Listed | Stepped | Counted
+"""Values that are the same in every row."""
+
+Values = Known | Bounded
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One key of `grid` (or of a zip group). With `when`, the parameter is absent where it is false."""
+    """One key of `grid` (or of a zip group). With `when`, the parameter is absent where it is false.
+
+    `unit` is shown and is no part of any job.
+    """
 
     name: str
     values: Values
     path: Path
     when: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +111,7 @@ class Table:
     """`table`, already read: `rows` in file order after `columns` and `types`; a blank cell is absent.
 
     `where` is not applied yet (expressions are the next room's); `lines[i]` is the line of the
-    table's file that row i stands on; `sha256` is of the file's bytes.
+    table's file (of Parquet and Excel: its row) that row i stands on; `sha256` is of the file's bytes.
     """
 
     file: str
@@ -89,6 +121,11 @@ class Table:
     sha256: str
     where: str | None
     path: Path
+
+    def place(self, number: int) -> str:
+        """Where row `number` stands, for a sentence: `scenarios.csv, line 3`."""
+        unit = "row" if self.file.lower().endswith((".parquet", ".xlsx")) else "line"
+        return f"{self.file}, {unit} {self.lines[number]}"
 
 
 @dataclass(frozen=True)
@@ -123,39 +160,197 @@ class Choice:
     weights: tuple[float, ...] | None = None
 
 
-Distribution = Uniform | LogUniform | Normal | Integers | Choice
+@dataclass(frozen=True)
+class TruncNormal:
+    """A normal distribution between bounds; None is no bound, and one of them is given."""
+
+    mean: float
+    sd: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """Its logarithm is normal, with mean `mu` and standard deviation `sigma`."""
+
+    mu: float
+    sigma: float
+
+
+@dataclass(frozen=True)
+class Triangular:
+    low: float
+    mode: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Exponential:
+    mean: float
+
+
+@dataclass(frozen=True)
+class Weibull:
+    shape: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """Its mean is shape * scale."""
+
+    shape: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Beta:
+    a: float
+    b: float
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Whole numbers from 0."""
+
+    mean: float
+
+
+@dataclass(frozen=True)
+class Scipy:
+    """Any distribution of scipy.stats, by the names scipy has for it and its parameters."""
+
+    name: str
+    parameters: Mapping[str, float]
+
+
+Distribution = (
+    Uniform
+    | LogUniform
+    | Normal
+    | TruncNormal
+    | LogNormal
+    | Triangular
+    | Exponential
+    | Weibull
+    | Gamma
+    | Beta
+    | Poisson
+    | Integers
+    | Choice
+    | Scipy
+)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One name under `sample.of`."""
+    """One name under `sample.of`. `unit` is shown and is no part of any job.
+
+    With `size` the parameter is a list of so many draws, with `names` a map from each name to its draw.
+    """
 
     name: str
     distribution: Distribution
     path: Path
+    unit: str | None = None
+    size: int | None = None
+    names: tuple[str, ...] | None = None
+
+    @property
+    def is_vector(self) -> bool:
+        return self.size is not None or self.names is not None
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The keys of what is drawn: the name itself, or `x[0]`, `x[1]`, … or `x[J1]`, … of a vector."""
+        if self.names is not None:
+            return tuple(f"{self.name}[{name}]" for name in self.names)
+        if self.size is not None:
+            return tuple(f"{self.name}[{number}]" for number in range(self.size))
+        return (self.name,)
+
+
+Method = Literal["random", "lhs", "sobol", "halton", "saltelli", "morris"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """`sample`: n points of all `draws` together. `seed` None means the study's."""
+    """`sample`: points of all `draws` together. `seed` None means the study's.
 
-    method: Literal["random", "lhs"]
+    `n` is the number of points, of base samples (saltelli) or of trajectories (morris); `count` is the number of
+    points by each method's formula. `correlate` holds rank correlations of pairs, first name -> second -> value.
+    `options` has what the method knows of `scramble`, `second_order`, `groups` (name -> parameters) and `levels`.
+    """
+
+    method: Method
     n: int
     draws: tuple[Draw, ...]
     path: Path
     seed: int | None = None
+    correlate: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        if self.method == "saltelli":
+            return self.n * self.steps_of_a_base
+        if self.method == "morris":
+            return self.n * (len(self.factors) + 1)
+        return self.n
+
+    @property
+    def steps_of_a_base(self) -> int:
+        """Of a saltelli sample: the points made from one base sample, G + 2, or 2G + 2 with second order."""
+        factors = len(self.factors)
+        return 2 * factors + 2 if self.options.get("second_order", True) else factors + 2
+
+    @property
+    def factors(self) -> tuple[tuple[int, ...], ...]:
+        """What saltelli and morris move as one: places among the components of all draws.
+
+        The parameters of a group; of the others, each component is its own. In order of their first component.
+        """
+        group_of = {name: group for group, names in self.options.get("groups", {}).items() for name in names}
+        factors: dict[str, list[int]] = {}
+        keys = ((draw.name, key) for draw in self.draws for key in draw.components)
+        for place, (name, key) in enumerate(keys):
+            factor = f"group {group_of[name]}" if name in group_of else key
+            factors.setdefault(factor, []).append(place)
+        return tuple(map(tuple, factors.values()))
 
 
 @dataclass(frozen=True)
 class Replicates:
-    """`replicates`: every row n times, numbered from 0; `name` receives the replicate's seed."""
+    """`replicates`: every row n times, numbered from 0; `name` receives the replicate's seed.
+
+    `paired`: the seed hangs on the study's and the number alone, and is the same in every row.
+    """
 
     n: int
     name: str
     path: Path
+    paired: bool = False
 
 
-Source = Axis | Zip | Cases | Table | Sample | Replicates
+@dataclass(frozen=True)
+class Oat:
+    """`oat`: one parameter at a time moves away from `centre`.
+
+    A step that is a number makes `each_side` values below the centre's and as many above it;
+    one that is a list or a range is the values themselves.
+    """
+
+    centre: Mapping[str, Value]
+    steps: Mapping[str, int | float | Known]
+    each_side: int
+    include_centre: bool
+    path: Path
+
+
+Source = Axis | Zip | Cases | Table | Sample | Replicates | Oat
 """What multiplies inside a block. The order in `Block.sources` is the order written: first is slowest."""
 
 
@@ -186,8 +381,20 @@ class Exclude:
 
 
 @dataclass(frozen=True)
+class Take:
+    """`take`: rows left out at the beginning, and how many follow at most (None: all)."""
+
+    skip: int = 0
+    n: int | None = None
+
+
+@dataclass(frozen=True)
 class Block:
-    """Inside a block every source multiplies; blocks add. `name` is `main` for a single block."""
+    """Inside a block every source multiplies; blocks add. `name` is `main` for a single block.
+
+    `shuffle` is the seed of a random order of the rows that `exclude` leaves (None: as written),
+    of which `take` then takes some.
+    """
 
     name: str
     fixed: tuple[Fixed, ...]
@@ -195,6 +402,8 @@ class Block:
     derive: tuple[Derived, ...]
     exclude: tuple[Exclude, ...]
     path: Path
+    shuffle: int | None = None
+    take: Take = Take()
 
 
 # ── worker, inputs, cluster, results ─────────────────────────────────────────────────────────
@@ -327,7 +536,7 @@ class InfluxSink:
 
     `url` None means the swarm's own server. `password` and `token` are names of environment variables
     of the caller's. `tags` are the parameters that become tags beside the job's id; None: those with
-    few values (grid, zip, cases). `start` is the moment at which a numeric or timedelta index is 0: a
+    few values (grid, zip, cases, oat). `start` is the moment at which a numeric or timedelta index is 0: a
     moment as ISO 8601 text, or the name of a parameter that holds one; None is 1970-01-01T00:00:00.
     """
 

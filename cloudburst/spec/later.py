@@ -15,47 +15,20 @@ from .scalars import shortened
 
 CODE = "not-in-this-version"
 
-_METHODS = "this version draws `random` and `lhs`"
-_KINDS = "this version draws from uniform, loguniform, normal, integers and choice"
-_SOURCES = "write the rows out in `cases`, or in a CSV file read by `table`"
 _OUTPUTS = "the program prints its result as JSON, or writes result.json"
 
 _KEYS: tuple[tuple[str, str], ...] = (
     ("cluster/rescue", "results are written beside the study: leave it out"),
     ("worker/threads", "one thread per job for numeric libraries: leave it out"),
-    ("*/sample/correlate", "draws are independent in this version"),
-    ("*/sample/scramble", _METHODS),
-    ("*/sample/second_order", _METHODS),
-    ("*/sample/groups", _METHODS),
-    ("*/sample/trajectories", _METHODS),
-    ("*/sample/levels", _METHODS),
-    ("*/of/*/truncnormal", _KINDS),
-    ("*/of/*/lognormal", _KINDS),
-    ("*/of/*/triangular", _KINDS),
-    ("*/of/*/exponential", _KINDS),
-    ("*/of/*/weibull", _KINDS),
-    ("*/of/*/gamma", _KINDS),
-    ("*/of/*/beta", _KINDS),
-    ("*/of/*/poisson", _KINDS),
     ("*templates", "a program reads its case from its arguments: `{{ name }}` in `command`"),
     ("*outputs", _OUTPUTS),
-    ("*extends", "every study stands in one file"),
-    ("*order", "rows are in the order written, the first key slowest"),
-    ("*take", "`cloudburst apply --rows 0:3` computes some of the rows"),
-    ("*unit", "write the unit into the name: pressure_mpa"),
     ("*was", "a parameter that is renamed is a new parameter"),
-    ("*paired", "every point of the grid gets the same draws"),
+    ("*/sample/paired", "every point of the grid gets the same draws"),
     ("*notify", "`cloudburst apply` ends when the study ends"),
-    ("parameters/oat", _SOURCES),
 )
 
 _VALUES: tuple[tuple[str, str], ...] = (
-    ("*/sample/method=sobol", _METHODS),
-    ("*/sample/method=halton", _METHODS),
-    ("*/sample/method=saltelli", _METHODS),
-    ("*/sample/method=morris", _METHODS),
     ("results/table/path=*.parquet", "this version writes .csv, .jsonl and .sqlite"),
-    ("parameters/table/file=*.?*", "this version reads tables from CSV files"),
 )
 
 _NUMBERS = re.compile(r"(.*/)?(from|to|step|uniform|loguniform|integers|normal/mean|normal/sd)")

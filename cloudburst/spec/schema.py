@@ -51,7 +51,7 @@ def validate(value: Any) -> tuple[Problem, ...]:
     problems: list[Problem] = []
     for error in errors:
         path = tuple(error.absolute_path)
-        mistake = Mistake(path, error.instance, error.validator_value, error.schema, crowd)
+        mistake = Mistake(path, error.instance, error.validator_value, _telling(path, error.schema), crowd)
         problems += _TRANSLATIONS[error.validator](mistake)
     return tuple(problems)
 
@@ -126,6 +126,49 @@ def the_schema() -> dict[str, Any]:
     return text
 
 
+# ── what stands where ────────────────────────────────────────────────────────────────────────
+def _telling(path: Path, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema that only says what is needed (`whole`), with what the others say of the same place."""
+    if schema.keys() & {"title", "description", "examples"}:
+        return schema
+    telling = {key: item for one in reversed(_schemas_at(path)) for key, item in one.items()}
+    return telling | {key: item for key, item in schema.items() if key != "properties"}
+
+
+def alternatives(path: Path) -> tuple[frozenset[str], ...]:
+    """Sets of keys of which the map at `path` can have one each."""
+    rules = [one["oneOf"] for one in _schemas_at(path) if "oneOf" in one]
+    return tuple(frozenset(branch["required"][0] for branch in rule) for rule in rules)
+
+
+def companions(path: Path) -> dict[str, list[str]]:
+    """Keys of the map at `path` that mean nothing without others, with those."""
+    return {key: others for one in _schemas_at(path) for key, others in one.get("dependencies", {}).items()}
+
+
+def _schemas_at(path: Path) -> list[Mapping[str, Any]]:
+    """Every part of the schema that speaks of what stands at `path`, the most telling first."""
+    level = _parts(the_schema())
+    for step in path:
+        level = [part for one in level for child in _children(one, step) for part in _parts(child)]
+    return level
+
+
+def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A schema with its `$ref` followed, then what it says under conditions."""
+    own = _resolved(schema)
+    further = [own[key] for key in ("then", "else") if isinstance(own.get(key), dict)]
+    return [own, *(part for one in further for part in _parts(one))]
+
+
+def _children(schema: Mapping[str, Any], step: str | int) -> list[Mapping[str, Any]]:
+    if isinstance(step, int):
+        found = schema.get("items")
+    else:
+        found = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+    return [found] if isinstance(found, dict) else []
+
+
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────
 def _unknown_keys(mistake: Mistake) -> Iterator[Problem]:
     known = list(mistake.schema.get("properties", {}))
@@ -195,8 +238,19 @@ def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _written(key: str, schema: Mapping[str, Any]) -> str:
-    examples = schema.get("examples", ())
-    return f"for example {key}: {_yaml(examples[0])}" if examples else ""
+    shown = examples(schema)
+    return f"for example {key}: {as_yaml(shown[0])}" if shown else ""
+
+
+def examples(schema: Mapping[str, Any]) -> list[Any]:
+    """What `schema` shows: its own examples, and those of maps, which stand in its branches.
+
+    An editor offers what stands in `examples` as values to choose from, and would call a map "[object Object]".
+    """
+    schema = _resolved(schema)
+    branches = [_resolved(schema[key]) for key in ("then", "else") if key in schema]
+    shown = [*schema.get("examples", ())]
+    return shown + [one for branch in branches for one in examples(branch) if one not in shown]
 
 
 def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
@@ -207,6 +261,8 @@ def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
     present = [key for key in keys if key in mistake.value]
     if not present and mistake.path in mistake.crowd:
         return  # the kind is there, misspelt or from a later version, and has its own problem
+    if len(present) == 1:
+        return  # what goes wrong beside it has its own problem
     if present:
         message = f"{mistake.subject} has {_listed(present, 'and')}, and only one of them can stand"
         yield Problem("too-many-kinds", (*mistake.path, present[1]), message, "keep one", at="key")
@@ -235,6 +291,8 @@ _TYPE_WORDS = {
     "object": "a map",
 }
 _UNITS = ("duration", "size")
+_BOUNDS = ("first value", "last value", "step")
+"""Titles of what is a number or an expression."""
 
 
 def _wrong_type(mistake: Mistake) -> Iterator[Problem]:
@@ -281,7 +339,7 @@ def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
     kinds = _kinds(mistake.schema)
     if kind := kinds.get(mistake.value):
         message = f"{described(mistake.value)} alone says too little"
-        yield Problem("missing-key", mistake.path, message, f"write {_yaml(kind)}")
+        yield Problem("missing-key", mistake.path, message, f"write {as_yaml(kind)}")
         return
     words = [*mistake.rule, *kinds]
     close = nearest(mistake.value, words)
@@ -294,22 +352,31 @@ def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
 
 def _kinds(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What can stand in a word's place as a map of one key, by that key: the examples show it."""
-    shown = (example for example in schema.get("examples", ()) if isinstance(example, dict))
+    shown = (example for example in examples(schema) if isinstance(example, dict))
     return {kind: example for example in shown for kind in example if kind not in schema.get("enum", ())}
 
 
 def _not_this(mistake: Mistake) -> Iterator[Problem]:
     message = f"{described(mistake.value)} is no {mistake.title} this version reads"
-    yield Problem("wrong-value", mistake.path, message, f"write {_yaml(mistake.rule)}")
+    yield Problem("wrong-value", mistake.path, message, f"write {as_yaml(mistake.rule)}")
 
 
 def _wrong_form(mistake: Mistake) -> Iterator[Problem]:
     if answer := later_value(mistake.path, mistake.value):
         yield answer
         return
+    if mistake.title in _BOUNDS:
+        yield from _no_expression(mistake)
+        return
     rule = str(mistake.schema.get("description", "")).partition(". ")[0].removesuffix(".")
     hint = "; ".join(filter(None, (rule, _for_example(mistake.schema))))
     yield Problem("wrong-form", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
+
+
+def _no_expression(mistake: Mistake) -> Iterator[Problem]:
+    """A text in the place of a number or an expression that is neither."""
+    message = f"{mistake.subject} must be a number or an expression, not {described(mistake.value)}"
+    yield Problem("wrong-type", mistake.path, message, _type_hint(mistake))
 
 
 def _too_small(mistake: Mistake) -> Iterator[Problem]:
@@ -325,7 +392,7 @@ def _too_large(mistake: Mistake) -> Iterator[Problem]:
 
 
 def _limit(mistake: Mistake, limit: str) -> Problem:
-    message = f"{mistake.subject} must be {limit}, not {_yaml(mistake.value)}"
+    message = f"{mistake.subject} must be {limit}, not {as_yaml(mistake.value)}"
     return Problem("out-of-range", mistake.path, message, _for_example(mistake.schema))
 
 
@@ -416,20 +483,20 @@ def _listed(words: Iterable[str], last: str, *, quoted: bool = True) -> str:
 
 
 def _for_example(schema: Mapping[str, Any]) -> str:
-    return f"for example {_plain_examples(schema)}" if schema.get("examples") else ""
+    return f"for example {_plain_examples(schema)}" if examples(schema) else ""
 
 
 def _plain_examples(schema: Mapping[str, Any]) -> str:
-    return ", ".join(_yaml(example) for example in schema.get("examples", ())[:2])
+    return ", ".join(as_yaml(example) for example in examples(schema)[:2])
 
 
-def _yaml(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """As one would write it in the file, in one line."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{key}: {as_yaml(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ", ".join(_yaml(item) for item in value) + "]"
+            return "[" + ", ".join(as_yaml(item) for item in value) + "]"
         case str() if re.fullmatch(r"[A-Za-z][\w ./:-]*", value) and ": " not in value:
             return value
         case str() if not re.fullmatch(r"[\d.]+", value) and "{{" not in value and value[:1].isalnum():

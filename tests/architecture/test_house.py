@@ -26,7 +26,10 @@ HOMES = {
     "digitalocean": {"cloudburst/run/digitalocean/transport.py"},
     "docker": {"cloudburst/run/swarm.py"},
     "requests": {"cloudburst/run/digitalocean/transport.py"},
+    "openpyxl": {"cloudburst/spec/excel.py"},
+    "pyarrow": {"cloudburst/spec/parquet.py"},
     "rich": {"cloudburst/cli/"},
+    "scipy": {"cloudburst/compile/library.py"},
     "uv": {"cloudburst/run/locking.py"},
 }
 NOWHERE = {
@@ -34,8 +37,8 @@ NOWHERE = {
     "multiprocessing",
     "pickle",
     "numpy",
-    "scipy",
     "pandas",
+    "SALib",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from cloudburst.spec.ensemble import (
     Axis,
     Block,
+    Bounded,
     Cases,
     Choice,
     Cluster,
@@ -25,6 +26,7 @@ from cloudburst.spec.ensemble import (
     LogUniform,
     Needs,
     Normal,
+    Oat,
     Replicates,
     Retries,
     Sample,
@@ -32,6 +34,7 @@ from cloudburst.spec.ensemble import (
     Source,
     Stepped,
     Table,
+    Take,
     Uniform,
     Values,
     Worker,
@@ -39,6 +42,7 @@ from cloudburst.spec.ensemble import (
 )
 
 __all__ = [
+    "Bounded",
     "Choice",
     "Counted",
     "Integers",
@@ -51,19 +55,21 @@ __all__ = [
     "cases",
     "ensemble",
     "influx",
+    "oat",
     "replicates",
     "sample",
     "table",
+    "vector",
     "zipped",
 ]
 
 PARAMETERS = ("parameters",)
 
 
-def axis(name: str, *values: Any, when: str | None = None) -> Axis:
+def axis(name: str, *values: Any, when: str | None = None, unit: str | None = None) -> Axis:
     """`axis("a", 1, 2)`, or `axis("a", Stepped(…))`."""
-    written: Values = values[0] if isinstance(values[0], Stepped | Counted) else Listed(values)
-    return Axis(name, written, (*PARAMETERS, "grid", name), when)
+    written: Values = values[0] if isinstance(values[0], Stepped | Counted | Bounded) else Listed(values)
+    return Axis(name, written, (*PARAMETERS, "grid", name), when, unit)
 
 
 def zipped(*axes: Axis) -> Zip:
@@ -80,14 +86,46 @@ def table(*rows: Mapping[str, Any], where: str | None = None) -> Table:
     return Table("scenarios.csv", columns, rows, lines, "0" * 64, where, (*PARAMETERS, "table"))
 
 
-def sample(method: Any, n: int, seed: int | None = None, **of: Distribution) -> Sample:
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "sobol": {"scramble": True},
+    "halton": {"scramble": True},
+    "saltelli": {"scramble": True, "second_order": True, "groups": {}},
+    "morris": {"levels": 4, "groups": {}},
+}
+
+
+def sample(
+    method: Any,
+    n: int,
+    seed: int | None = None,
+    correlate: Mapping[str, Mapping[str, float]] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **of: Distribution | Draw,
+) -> Sample:
+    """`options` beside the method's defaults; a Draw for one of many."""
     path = (*PARAMETERS, "sample")
-    draws = tuple(Draw(name, distribution, (*path, "of", name)) for name, distribution in of.items())
-    return Sample(method, n, draws, path, seed)
+    draws = tuple(
+        one if isinstance(one, Draw) else Draw(name, one, (*path, "of", name)) for name, one in of.items()
+    )
+    known = {**_OPTIONS.get(method, {}), **(options or {})}
+    return Sample(method, n, draws, path, seed, correlate or {}, known)
 
 
-def replicates(n: int, name: str = "seed") -> Replicates:
-    return Replicates(n, name, (*PARAMETERS, "replicates"))
+def vector(
+    name: str, distribution: Distribution, size: int | None = None, names: tuple[str, ...] | None = None
+) -> Draw:
+    """A draw of many."""
+    return Draw(name, distribution, (*PARAMETERS, "sample", "of", name), None, size, names)
+
+
+def replicates(n: int, name: str = "seed", *, paired: bool = False) -> Replicates:
+    return Replicates(n, name, (*PARAMETERS, "replicates"), paired)
+
+
+def oat(centre: Mapping[str, Any], each_side: int = 1, *, include_centre: bool = True, **steps: Any) -> Oat:
+    """A step is a number, a list of values, or a range."""
+    written = {name: Listed(tuple(step)) if isinstance(step, list) else step for name, step in steps.items()}
+    return Oat(centre, written, each_side, include_centre, (*PARAMETERS, "oat"))
 
 
 def block(
@@ -96,6 +134,8 @@ def block(
     derive: Mapping[str, str] | None = None,
     exclude: Iterable[Mapping[str, Any] | str] = (),
     name: str = "main",
+    shuffle: int | None = None,
+    take: Take | None = None,
 ) -> Block:
     """`exclude` entries: a map of literal values, or a text as `where`."""
     return Block(
@@ -105,6 +145,8 @@ def block(
         tuple(Derived(key, text, (*PARAMETERS, "derive", key)) for key, text in (derive or {}).items()),
         tuple(_exclude(entry, (*PARAMETERS, "exclude", i)) for i, entry in enumerate(exclude)),
         PARAMETERS,
+        shuffle,
+        take or Take(),
     )
 
 

@@ -18,7 +18,6 @@ from cloudburst.compile.jobs import Jobs, make_jobs
 from cloudburst.compile.lockfile import Dependencies, Lock
 from cloudburst.compile.payload import Payload
 from cloudburst.compile.plan import (
-    Distinct,
     InputUsed,
     Plan,
     Surroundings,
@@ -27,6 +26,7 @@ from cloudburst.compile.plan import (
     with_rental,
 )
 from cloudburst.compile.rental import rented
+from cloudburst.compile.repeats import Seen
 from cloudburst.compile.space import make_space
 from cloudburst.diagnostics import Diagnostic
 from cloudburst.spec.ensemble import (
@@ -43,6 +43,7 @@ from cloudburst.spec.ensemble import (
     Replicates,
     Retries,
     TableSink,
+    Take,
     Value,
     Worker,
 )
@@ -108,13 +109,15 @@ def test_an_outline_has_arithmetic_and_preview_and_nothing_counted():
         {
             "block": "main",
             "factors": [
-                {"name": "spread", "count": 3},
-                {"name": "demand", "count": 2},
-                {"name": "replicates", "count": 5},
+                {"name": "spread", "count": 3, "unit": None},
+                {"name": "demand", "count": 2, "unit": None},
+                {"name": "replicates", "count": 5, "unit": None},
             ],
             "product": 30,
             "merged": 0,
             "excluded": 0,
+            "untaken": 0,
+            "shuffled": False,
             "count": 30,
         }
     ]
@@ -341,7 +344,7 @@ def test_progress_is_told(monkeypatch):
 
 def test_every_distinct_id_is_told_once():
     ids = [f"{number * 7919 % 5000:020x}" for number in range(12_000)]
-    distinct = Distinct()
+    distinct = Seen()
     for one in ids:
         distinct.add(one)
     told = [one for group in distinct.in_groups() for one in group]
@@ -349,7 +352,7 @@ def test_every_distinct_id_is_told_once():
 
 
 def test_many_ids_take_little_memory():
-    distinct = Distinct()
+    distinct = Seen()
     tracemalloc.start()
     try:
         for number in range(200_000):
@@ -449,3 +452,37 @@ def test_what_is_sure_to_exceed_max_cost_is_refused():
     plan = renting(mean=1e6)
     assert plan.refusal is not None
     assert plan.refusal.path == ("cluster", "max_cost")
+
+
+# ── what the file says of its rows ───────────────────────────────────────────────────────────
+def test_units_stand_beside_the_parameters_and_change_no_job():
+    plain = study(axis("a", 1, 2))
+    measured = study(replace(axis("a", 1, 2), unit="l/s"))
+    form = check_form(planned(measured))
+    assert form["units"] == {"a": "l/s"}
+    assert form["arithmetic"][0]["factors"] == [{"name": "a", "count": 2, "unit": "l/s"}]
+    assert form["digest"] == check_form(planned(plain))["digest"]
+
+
+def test_the_arithmetic_says_what_was_not_taken_and_that_the_order_is_shuffled():
+    (block,) = study(axis("a", 1, 2, 3, 4)).blocks
+    form = check_form(planned(study(blocks=(replace(block, shuffle=1, take=Take(1, 2)),))))
+    (told,) = form["arithmetic"]
+    assert (told["product"], told["untaken"], told["count"], told["shuffled"]) == (4, 2, 2, True)
+    assert (form["rows"], form["counts"]["rows"], form["coincidences"]) == (2, 2, [])
+
+
+def test_rows_that_are_one_job_are_told_with_the_reason():
+    ensemble = study(axis("a", 1, 2), axis("label", "x", "y"), job={"a": "{{ a }}"})
+    form = check_form(planned(ensemble))
+    assert (form["counts"]["rows"], form["counts"]["jobs"]) == (4, 2)
+    assert form["coincidences"] == [
+        {
+            "rows": [0, 1],
+            "blocks": ["main", "main"],
+            "id": jobs_of(ensemble)[0].id,
+            "because": "the job does not take `label`, and nothing else differs",
+        }
+    ]
+    selected = check_form(planned(ensemble, selected=(2, 4)))
+    assert [told["rows"] for told in selected["coincidences"]] == [[2, 3]]

@@ -317,3 +317,56 @@ def test_numbers_that_are_whole_become_whole() -> None:
     assert form["seed"] == 1000
     assert isinstance(form["seed"], int)
     assert isinstance(form["cluster"]["slots"], int)
+
+
+# ── spaces ───────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("value", "long"),
+    [
+        ({"values": [1, 2], "unit": "m"}, {"values": [1, 2], "unit": "m"}),
+        ({"value": [1], "unit": "m", "when": "x"}, {"values": [[1]], "when": "x", "unit": "m"}),
+        ({"from": 1, "to": 2, "step": 1, "unit": "m"}, {"from": 1, "to": 2, "step": 1, "unit": "m"}),
+        ({"from": "a * 2", "to": 10, "step": 1}, {"from": "a * 2", "to": 10, "step": 1}),
+        ({"from": 1, "to": "a", "count": 3}, {"from": 1, "to": "a", "count": 3, "scale": "linear"}),
+    ],
+)
+def test_axes_with_a_unit_or_with_expressions_for_bounds(value: Any, long: dict[str, Any]) -> None:
+    assert block(grid={"x": value})["grid"] == {"x": long}
+    if "value" not in value:
+        assert block(zip=[{"x": {k: v for k, v in value.items() if k != "when"}}])["zip"] == [{"x": long}]
+
+
+def test_paired_replicates() -> None:
+    assert block(replicates={"n": 2, "paired": True})["replicates"] == {"n": 2, "as": "seed", "paired": True}
+    assert block(replicates={"n": 2, "paired": False})["replicates"] == {"n": 2, "as": "seed"}
+
+
+def test_one_at_a_time() -> None:
+    short = {
+        "centre": {"a": 1, "b": "x", "c": 2},
+        "steps": {"a": 0.1, "b": ["y"], "c": {"from": 3, "to": 5, "step": 1}},
+    }
+    assert block(oat=short)["oat"] == {
+        "centre": {"a": 1, "b": "x", "c": 2},
+        "steps": {"a": 0.1, "b": {"values": ["y"]}, "c": {"from": 3, "to": 5, "step": 1}},
+        "each_side": 1,
+        "include_centre": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "long"),
+    [
+        (10, {"skip": 0, "n": 10}),
+        ({"n": 10.0}, {"skip": 0, "n": 10}),
+        ({"skip": 3}, {"skip": 3, "n": None}),
+        ({"skip": 3, "n": 1}, {"skip": 3, "n": 1}),
+    ],
+)
+def test_take(value: Any, long: dict[str, Any]) -> None:
+    assert block(take=value, order={"shuffle": 7}) == {
+        "block": "main",
+        "at": ["parameters"],
+        "take": long,
+        "order": {"shuffle": 7},
+    }

@@ -198,3 +198,98 @@ def test_every_check_is_in_the_table() -> None:
     written = {value for name, value in vars(checks).items() if name.startswith("check_")}
 
     assert written == set(CHECKS)
+
+
+# ── one at a time, units, bounds ─────────────────────────────────────────────────────────────
+def test_what_moves_has_a_centre_that_is_a_number(marks: Any) -> None:
+    assert marks("""\
+        parameters:
+          oat:
+            centre: {speed: 1, pipe: steel, open: true}
+            steps: {sped: 0.1, pipe: 1, open: 1, speed: 0.1}
+        """) == [(7, 13, "no-centre"), (7, 30, "centre-no-number"), (7, 39, "centre-no-number")]
+
+
+def test_steps_may_be_ranges_and_those_are_checked(marks: Any) -> None:
+    assert marks("""\
+        parameters:
+          oat:
+            centre: {a: 1, b: x}
+            steps:
+              a: {from: 2, to: 3, step: 0.3}
+              b: [y, x, z]
+        """) == [(8, 24, "range-misses-end"), (9, 14, "repeated-value")]
+
+
+def test_a_name_of_the_centre_has_no_second_source(marks: Any) -> None:
+    assert marks("parameters:\n  fixed: {a: 2}\n  oat: {centre: {a: 1}, steps: {a: 1}}\n") == [
+        (6, 18, "given-twice")
+    ]
+
+
+def test_one_parameter_has_one_unit(marks: Any) -> None:
+    assert marks("""\
+        parameters:
+          - block: a
+            grid: {x: {values: [1, 2], unit: m}, y: [1]}
+          - block: b
+            zip: [{x: {values: [1, 2], unit: mm}}]
+          - block: c
+            sample: {method: random, n: 2, of: {x: {uniform: [0, 1], unit: m}}}
+        """) == [(8, 38, "units-differ")]
+
+
+def test_ranges_in_a_zip_have_a_length_only_where_it_is_known(marks: Any) -> None:
+    assert marks("""\
+        parameters:
+          fixed: {n: 3}
+          zip:
+            - a: {from: 1, to: n, step: 1}
+              b: {from: 0, to: n, count: 4}
+              c: [1, 2, 3]
+        """) == [(9, 10, "unequal-zip")]
+
+
+def test_a_step_of_nothing_is_seen_without_a_point(marks: Any) -> None:
+    assert marks("parameters: {fixed: {n: 3}, grid: {a: {from: 1, to: n, step: 0}}}") == [
+        (4, 62, "zero-step")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bound", "code"),
+    [
+        ('"1,000"', "wrong-type"),
+        ('"3"', "wrong-type"),
+        ('"10:30"', "wrong-type"),
+        ("true", "wrong-type"),
+        ('"n"', None),
+    ],
+)
+def test_a_bound_is_a_number_or_an_expression(marks: Any, bound: str, code: str | None) -> None:
+    text = f"parameters: {{fixed: {{n: 3}}, grid: {{a: {{from: 1, to: {bound}, step: 1}}}}}}"
+    assert [found for _, _, found in marks(text)] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("take: 0", "out-of-range"),
+        ("take: {}", "empty"),
+        ("take: {n: 0}", "out-of-range"),
+        ("take: {skip: -1}", "out-of-range"),
+        ("order: shuffle", "wrong-type"),
+        ("order: {}", "missing-key"),
+        ("order: {shufle: 1}", "unknown-key"),
+        ("replicates: {n: 2, paired: 1}", "wrong-type"),
+        ("oat: {centre: {a: 1}, steps: {a: 0}}", "out-of-range"),
+        ("oat: {centre: {a: 1}, steps: {a: []}}", "empty"),
+        ("oat: {centre: {a: 1}}", "missing-key"),
+        ("oat: {centre: {a: 1}, steps: {a: 1}, each_side: 0}", "out-of-range"),
+        ("grid: {a: {values: [1], unit: 3}}", "wrong-type"),
+    ],
+)
+def test_what_a_block_can_do_with_its_rows_has_a_form(marks: Any, text: str, code: str) -> None:
+    found = {found for _, _, found in marks(f"parameters:\n  {text}\n")}
+    assert code in found
+    assert found <= {code, "unknown-key", "missing-key"}

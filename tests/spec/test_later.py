@@ -17,34 +17,11 @@ SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %
 
 @pytest.mark.parametrize(
     "text",
-    [f"{key}: 1" for key in ("templates", "outputs", "extends", "order", "notify")]
+    [f"{key}: 1" for key in ("templates", "outputs", "notify")]
     + ["cluster: {rescue: 1}"]
-    + [f"parameters: {{{key}: 1}}" for key in ("oat", "order", "take")]
-    + [f"parameters: {{grid: {{a: {{values: [1], {key}: x}}}}}}" for key in ("unit", "was", "take")]
-    + [f"parameters: {{table: {{file: {file}}}}}" for file in ("a.parquet", "a.xlsx", "a.json", "a.tsv")]
-    + [
-        SAMPLE % f"{key}: 1"
-        for key in ("correlate", "scramble", "second_order", "groups", "trajectories", "levels")
-    ]
+    + ["parameters: {grid: {a: {values: [1], was: x}}}"]
     + [SAMPLE % "paired: false"]
-    + [SAMPLE.replace("lhs", method) % "seed: 1" for method in ("sobol", "halton", "saltelli", "morris")]
-    + [
-        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{mean: 1}}") % "seed: 1"
-        for kind in ("truncnormal", "lognormal")
-    ]
-    + [
-        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{a: 1}}") % "seed: 1"
-        for kind in ("triangular", "exponential", "weibull")
-    ]
-    + [
-        SAMPLE.replace("uniform: [0, 1]", f"{kind}: {{a: 1}}") % "seed: 1"
-        for kind in ("gamma", "beta", "poisson")
-    ]
     + [SAMPLE.replace("0, 1", '0, "2 * b"') % "seed: 1", SAMPLE.replace("0, 1", '"{{ b }}", 2') % "seed: 1"]
-    + [
-        'parameters: {grid: {a: {from: 0, to: "2 * b", step: 1}}}',
-        "parameters: {zip: [{a: {from: b, to: 1, step: 1}}]}",
-    ]
     + ["results: [{table: {path: a.parquet}}]"],
 )
 def test_it_is_answered_with_what_to_do_today(read: Any, text: str) -> None:
