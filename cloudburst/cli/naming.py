@@ -8,13 +8,19 @@ from dataclasses import dataclass
 
 from ..compile.jobs import Job
 from ..compile.lazy import Lazy
+from ..compile.plan import MOST_COUNTED
 from ..errors import UsageError
 from ..run.ledger import Ledger
 from ..run.results import locate
 
 LEAST_DIGITS = 4
 _ROW = re.compile(r"row:(\d+)", re.ASCII).fullmatch
+_NUMBER = re.compile(r"\d+", re.ASCII).fullmatch
 _ID = re.compile(r"[0-9a-f]{1,20}").fullmatch
+
+
+class NoSuchJob(UsageError):
+    """Digits with which no id of the study begins."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,41 @@ def find_job(text: str, jobs: Lazy[Job], ledger: Ledger | None) -> Named:
     return _by_id(digits, jobs, ledger)
 
 
+def reads_as_row(text: str) -> bool:
+    """Whether it can be meant as a row for `find_row`, where a file could stand as well."""
+    digits = text.lower()
+    return bool(_ROW(digits) or _NUMBER(digits) or (_ID(digits) and len(digits) >= LEAST_DIGITS))
+
+
+def find_row(text: str, jobs: Lazy[Job]) -> int:
+    """The first row that a number, `row:17` or the first digits of an id names. No ledger is asked.
+
+    Figures alone are a row's number; those of no row are tried as an id. Raises UsageError, also for an id among more
+    rows than anyone will wait for.
+    """
+    if _NUMBER(text) and (int(text) < jobs.count or not _can_be_id(text, jobs)):
+        return _of(_by_row(int(text), jobs))
+    if _ID(text.lower()) and jobs.count > MOST_COUNTED:
+        raise UsageError(
+            f"{jobs.count:,} rows are too many to look for an id", "give the row's number, as `plan` shows it"
+        )
+    try:
+        return _of(find_job(text, jobs, None))
+    except NoSuchJob:
+        if _NUMBER(text):
+            return _of(_by_row(int(text), jobs))
+        raise
+
+
+def _can_be_id(figures: str, jobs: Lazy[Job]) -> bool:
+    return _ID(figures) is not None and len(figures) >= LEAST_DIGITS and jobs.count <= MOST_COUNTED
+
+
+def _of(named: Named) -> int:
+    assert named.job is not None  # noqa: S101  only a ledger knows jobs that the study has no more
+    return named.job.row.index
+
+
 def _by_row(row: int, jobs: Lazy[Job]) -> Named:
     if row >= jobs.count:
         has = f"its rows are 0 to {jobs.count - 1}" if jobs.count else "it has none"
@@ -65,7 +106,7 @@ def _by_id(digits: str, jobs: Lazy[Job], ledger: Ledger | None) -> Named:
                 raise _ambiguous(digits, list(planned))
     for found, job in planned.items():
         return Named(found, job)
-    raise UsageError(
+    raise NoSuchJob(
         f"no job of this study has an id that begins with {digits}",
         "`cloudburst plan` and `cloudburst failures` show ids",
     )

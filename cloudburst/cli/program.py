@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "validate": "Check ensemble.yaml and say every mistake with its line.",
         "schema": "Print the JSON Schema of ensemble.yaml, for editors.",
         "lock": "Pin the worker's dependencies into the lock beside ensemble.yaml.",
+        "explain": "Show where every value of a row comes from.",
     },
     "Run it": {
         "plan": "Show what apply would compute. Touches nothing.",

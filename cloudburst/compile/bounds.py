@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..diagnostics import Path, Problem
 from ..spec import progressions, ranges
+from ..spec.checks import ZIP_HINT
 from ..spec.ensemble import Axis, Bound, Bounded, Counted, Known, Stepped, Value
 from .expressions import ExpressionError, expression
 from .filters import RowError, describe, visible
@@ -57,21 +58,20 @@ class Dependent:
     def __call__(self, point: Part) -> Source:
         """Their values at `point`. Raises `RowError` where a bound fails, or a range cannot be meant."""
         scope = {**self.fixed, **visible(point)}
-        known = [_known(axis, scope) for axis in self.axes]
+        known = [known_at(axis, scope) for axis in self.axes]
         counts = [progressions.count(values) for values in known]
         for axis, count in zip(self.axes[1:], counts[1:], strict=True):
             if count != counts[0]:
                 message = f'"{axis.name}" has {count:,} values, and "{self.axes[0].name}" beside it has {counts[0]:,}'
-                raise _row_error(
-                    Problem("unequal-zip", axis.path, message, "a zip group walks together"), scope
-                )
+                raise _row_error(Problem("unequal-zip", axis.path, message, ZIP_HINT), scope)
         columns = {
             axis.name: progressions.column(values) for axis, values in zip(self.axes, known, strict=True)
         }
         return Together(columns, counts[0])
 
 
-def _known(axis: Axis, scope: Part) -> Known:
+def known_at(axis: Axis, scope: Part) -> Known:
+    """The values of an axis where names have the values of `scope`. Raises `RowError` as `Dependent` does."""
     values = axis.values
     if not isinstance(values, Bounded):
         return values
@@ -93,10 +93,10 @@ def _number(bound: Bound, path: Path, scope: Part) -> int | float:
     try:
         value = compiled(scope)
     except ExpressionError as error:
-        raise RowError(path, f"where {describe(scope)}", error) from error
+        raise RowError(path, f"where {describe(scope, error)}", error) from error
     if isinstance(value, bool) or not isinstance(value, int | float):
         wrong = ExpressionError(f"`{bound}` gives {value!r}, and a bound is a number")
-        raise RowError(path, f"where {describe(scope)}", wrong)
+        raise RowError(path, f"where {describe(scope, wrong)}", wrong)
     return as_meant(value)
 
 
@@ -110,4 +110,4 @@ def as_meant(value: int | float) -> int | float:
 
 def _row_error(problem: Problem, scope: Part) -> RowError:
     reason = ExpressionError(problem.message, problem.hint)
-    return RowError(problem.path, f"where {describe(scope)}", reason, problem.code)
+    return RowError(problem.path, f"where {describe(scope, reason)}", reason, problem.code)

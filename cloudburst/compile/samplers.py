@@ -156,6 +156,7 @@ class _ByLibrary:
 
 class _Listed:
     def __init__(self, components: Sequence[Column]) -> None:
+        self.width = len(components)
         self._components = components
 
     def __getitem__(self, number: int) -> Value:
@@ -164,6 +165,7 @@ class _Listed:
 
 class _Named:
     def __init__(self, names: Sequence[str], components: Sequence[Column]) -> None:
+        self.width = len(names)
         self._components = tuple(zip(names, components, strict=True))
 
     def __getitem__(self, number: int) -> Value:

@@ -23,8 +23,12 @@ from .keyed import KEY_BYTES, Permutation, start_of
 
 Part = Mapping[str, Value]
 
-_HELD = 1 << 14
-"""Neighbouring factors of at most so many parts together are computed once and held."""
+HELD = 1 << 14
+_HELD_VALUES = 1 << 18
+"""Neighbouring factors of at most so many parts together are computed once and held, if these are not too wide."""
+
+_WIDE = 64
+"""A source with so many values in a part is computed part by part, when one is asked for."""
 
 _STRIDE = 256
 """Every so many candidates a `Sifted` remembers how many it had kept. A multiple of 8."""
@@ -47,6 +51,16 @@ class Source(Protocol):
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         """The parts from start up to and without stop, in order."""
 
+    def way(self, position: int) -> Iterator[Step]:
+        """Where a part comes from: its position here, then those of the parts it is made of, down to what is written.
+
+        Of an `Uneven` it is the position among those that it made for the candidate.
+        """
+
+
+Step = tuple[Source, int]
+"""A source and a position in it."""
+
 
 # ── as written ───────────────────────────────────────────────────────────────────────────────
 class Together:
@@ -55,6 +69,7 @@ class Together:
     def __init__(self, columns: Mapping[str, Column], count: int) -> None:
         self.names = frozenset(columns)
         self.count = count
+        self.width = sum(getattr(column, "width", 1) for column in columns.values())
         self._columns = tuple(columns.items())
 
     def part(self, position: int) -> dict[str, Value]:
@@ -64,6 +79,9 @@ class Together:
         columns = self._columns
         for position in range(start, stop):
             yield {name: column[position] for name, column in columns}
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
 
 
 class Rows:
@@ -79,6 +97,9 @@ class Rows:
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return islice(self._rows, start, stop)
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
 
 
 class Move:
@@ -103,14 +124,22 @@ class OneAtATime:
         self.count = self._starts[-1]
 
     def part(self, position: int) -> dict[str, Value]:
-        place = bisect_right(self._starts, position) - 1
-        if place < 0:
+        found = self.move(position)
+        if found is None:
             return dict(self._centre)
-        move = self._moves[place]
-        return {**self._centre, move.name: move[position - self._starts[place]]}
+        move, place = found
+        return {**self._centre, move.name: move[place]}
+
+    def move(self, position: int) -> tuple[Move, int] | None:
+        """What has moved there, and which of its values it has; None at the centre."""
+        place = bisect_right(self._starts, position) - 1
+        return None if place < 0 else (self._moves[place], position - self._starts[place])
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return map(self.part, range(start, stop))
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
 
 
 class Numbered:
@@ -128,6 +157,10 @@ class Numbered:
         for position, part in enumerate(self._source.walk(start, stop), start):
             yield {**part, mark: position}
 
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
+        yield from self._source.way(position)
+
 
 # ── multiplied ───────────────────────────────────────────────────────────────────────────────
 class _Held:
@@ -140,10 +173,14 @@ class _Held:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        parts: list[Part] = [{}]
+        parts: list[dict[str, Value]] = [{}]
         for factor in self._factors:
             one = list(factor.walk(0, factor.count))
-            parts = [{**slow, **fast} for slow in parts for fast in one]
+            if len(one) == 1:
+                for part in parts:
+                    part |= one[0]
+            else:
+                parts = [{**slow, **fast} for slow in parts for fast in one]
         return tuple(parts)
 
     def part(self, position: int) -> dict[str, Value]:
@@ -151,6 +188,34 @@ class _Held:
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return islice(self.parts, start, stop)
+
+
+class _Kept:
+    """A short source of wide parts, each computed when it is asked for, and once."""
+
+    def __init__(self, source: Source) -> None:
+        self.names, self.count = source.names, source.count
+        self._source = source
+        self._known: list[Part | None] = [None] * source.count
+
+    def __getitem__(self, position: int) -> Part:
+        known = self._known[position]
+        if known is None:
+            known = self._known[position] = self._source.part(position)
+        return known
+
+    def part(self, position: int) -> dict[str, Value]:
+        return dict(self[position])
+
+    def walk(self, start: int, stop: int) -> Iterator[Part]:
+        return map(self.__getitem__, range(start, stop))
+
+    def way(self, position: int) -> Iterator[Step]:
+        return self._source.way(position)
+
+
+def _is_wide(source: Source) -> bool:
+    return getattr(source, "width", 1) >= _WIDE
 
 
 class Product:
@@ -168,18 +233,19 @@ class Product:
         return prod(factor.count for factor in self._factors)
 
     @cached_property
-    def _grouped(self) -> tuple[Source, ...]:
+    def _grouped(self) -> tuple[Source | _Held, ...]:
         """The factors, with short neighbours as one."""
         groups: list[list[Source]] = []
+        count = names = 1
         for factor in reversed(self._factors):
-            if groups and prod(one.count for one in groups[-1]) * factor.count <= _HELD:
-                groups[-1].insert(0, factor)
+            is_alone = _is_wide(factor) or (groups and _is_wide(groups[-1][0]))
+            count, names = count * factor.count, names + len(factor.names)
+            if groups and not is_alone and count <= HELD and count * names <= _HELD_VALUES:
+                groups[-1].append(factor)
             else:
                 groups.append([factor])
-        return tuple(
-            _Held(group) if prod(one.count for one in group) <= _HELD else group[0]
-            for group in reversed(groups)
-        )
+                count, names = factor.count, len(factor.names)
+        return tuple(_as_one(group[::-1]) for group in reversed(groups))
 
     @cached_property
     def _digits(self) -> tuple[list[tuple[int, Callable[[int], Part]]], Callable[[int], Part]]:
@@ -217,6 +283,19 @@ class Product:
             begin = start - row * width if row == first else 0
             for fast in faster.walk(begin, stop - row * width if row == end else width):
                 yield {**slow, **fast}
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
+        for factor in reversed(self._factors):
+            position, digit = divmod(position, factor.count)
+            yield from factor.way(digit)
+
+
+def _as_one(group: Sequence[Source]) -> Source | _Held:
+    """What is short is held, and what is long is one factor alone."""
+    if prod(one.count for one in group) > HELD:
+        return group[0]
+    return _Kept(group[0]) if _is_wide(group[0]) else _Held(group)
 
 
 def product(sources: Sequence[Source]) -> Source:
@@ -271,6 +350,18 @@ class Uneven:
             if begin >= stop:
                 return
 
+    def way(self, position: int) -> Iterator[Step]:
+        marks = self._survey[0]
+        mark = bisect_right(marks, position) - 1
+        first, begin = mark * self._stride, marks[mark]
+        for number, candidate in enumerate(self.candidates.walk(first, self.candidates.count), first):
+            count = self._make(candidate).count
+            if position < begin + count:
+                yield self, position - begin
+                yield from self.candidates.way(number)
+                return
+            begin += count
+
 
 # ── some of them ─────────────────────────────────────────────────────────────────────────────
 Sift = Callable[[int, Part], Part | None]
@@ -312,6 +403,10 @@ class Sifted:
         if start == 0 and self._kept is None:
             return islice(self._sifting(), stop)
         return islice(self._from(self._candidate(start)), max(0, stop - start))
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
+        yield from self.candidates.way(self._candidate(position))
 
     def _sifting(self) -> Iterator[Part]:
         sift = self._sift
@@ -379,6 +474,10 @@ class Shuffled:
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return map(self.part, range(start, stop))
 
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
+        yield from self._source.way(self._place(position))
+
 
 class Taken:
     """At most `n` parts of a source (None: all) after the first `skip`."""
@@ -397,3 +496,7 @@ class Taken:
 
     def walk(self, start: int, stop: int) -> Iterator[Part]:
         return self._source.walk(self._skip + start, self._skip + stop)
+
+    def way(self, position: int) -> Iterator[Step]:
+        yield self, position
+        yield from self._source.way(self._skip + position)

@@ -75,6 +75,19 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class Way:
+    """Where a row comes from: `steps` are positions in all that it was made from, by source.
+
+    `written` is its position among the rows that `exclude` leaves, as they stand in the file, before `order` and
+    `take`; `excluded` are the points before it that `exclude` takes away.
+    """
+
+    steps: Mapping[Source, int]
+    written: int
+    excluded: int
+
+
+@dataclass(frozen=True)
 class Arithmetic:
     """How the rows of a block come about: `count` = `product` of the factors - `merged` - `excluded` - `untaken`.
 
@@ -181,6 +194,7 @@ class _Factors:
         self.sources: list[Source] = []
         self.uneven: list[tuple[Uneven, Path]] = []
         self.marks: dict[str, frozenset[str]] = {}
+        self.made: list[tuple[Written, Source]] = []
         self._labels: list[str] = []
         self._units: list[str | None] = []
         self._fixed = {one.name: one.value for one in block.fixed}
@@ -202,8 +216,9 @@ class _Factors:
         if any(isinstance(axis.values, Bounded) for axis in written):
             self._add_uneven(source, written)
             return
-        marked = self._marking(frozenset(names_of(source)))
-        self.sources.append(marked(self._make(source)))
+        made, marked = self._make(source), self._marking(frozenset(names_of(source)))
+        self.made.append((source, made))
+        self.sources.append(marked(made))
         self._labels.append(label(source))
         self._units.append(_unit(source))
 
@@ -214,6 +229,7 @@ class _Factors:
         first = min(touched, default=len(self.sources))
         candidates = product(self.sources[first:] or [Rows(({},))])
         made = Uneven(candidates, names, lambda point: marked(values(point)))
+        self.made.append((source, made))
         self.uneven.append((made, written[0].path))
         self.sources[first:] = [made]
         self._labels[first:] = [" with ".join([*self._labels[first:], label(source)])]
@@ -310,6 +326,20 @@ class BlockSpace(Lazy[Row]):
     def available(self) -> int:
         """How many rows there are before `take`."""
         return self._kept.count
+
+    @property
+    def made(self) -> tuple[tuple[Written, Source], ...]:
+        """The block's sources as written, each with what was made of it."""
+        return tuple(self._factors.made)
+
+    def way(self, index: int) -> Way:
+        """Where the row at 0 <= index < count comes from. Found by arithmetic, after the pass that counting takes."""
+        steps, stage = dict(self._rows.way(index)), self.exclude_stage
+        excluded = 0
+        if stage is not None:
+            each = self._kept.count // stage.count
+            excluded = (steps[stage.candidates] - steps[stage]) * each
+        return Way(steps, steps[self._kept], excluded)
 
     @property
     def arithmetic(self) -> Arithmetic:
