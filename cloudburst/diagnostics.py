@@ -6,7 +6,7 @@ A check yields a `Problem`: it knows the path of the value it is about and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ Path = tuple[str | int, ...]
 Severity = Literal["error", "warning", "note"]
 
 _WEIGHT: dict[str, int] = {"error": 0, "warning": 1, "note": 2}
+
+MOST_TOLD = 200
+"""Mistakes of a file that one pass tells of. Nobody reads more at once, and telling takes time."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,26 @@ class Diagnostic:
                 {"file": r.file, "span": r.span.to_json(), "message": r.message} for r in self.related
             ],
         }
+
+
+def too_many(path: Path) -> Problem:
+    """Stands for all further mistakes; `path` is that of the first of them."""
+    message = f"there are more than {MOST_TOLD} mistakes of this kind"
+    return Problem("too-many-mistakes", path, message, "mend those that are shown, and look again")
+
+
+def first_told(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """As many as are told of; then, in place of the rest, that there are more."""
+    for number, problem in enumerate(problems):
+        if number == MOST_TOLD:
+            yield too_many(problem.path)
+            return
+        yield problem
+
+
+def are_too_many(problems: Iterable[Problem]) -> bool:
+    """Whether there are more mistakes than were told of."""
+    return any(problem.code == too_many(()).code for problem in problems)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -6,21 +6,24 @@ rows. What the shape of the file alone can say was said by `spec.checks`.
 
 from __future__ import annotations
 
+import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from ..diagnostics import Path, Problem
+from ..diagnostics import Path, Problem, first_told
 from ..spec.ensemble import Block, Cases, Ensemble, InfluxSink, Oat, Replicates, Sample, Table
+from ..spec.schema import candidates
 from . import trial
 from .bounds import expressions_of
 from .draw_checks import check_drawn
 from .draws import Draws
-from .expressions import FUNCTIONS, Expression, ExpressionError, expression, text
+from .expressions import FUNCTIONS, Expression, ExpressionError, expression, text, tokens
 from .filters import REPLICATE, ROW, axes, conditions
 from .jobs import COMMAND_PATH, INPUTS, JOB_ID, JOB_PATH
 from .space import names_in, names_of
-from .templates import Spot, spots, texts
+from .templates import Spot, plain_texts, spots, texts
 
 _ELSEWHERE: Mapping[str, str] = {
     ROW: "is known only in a `where`: what a job is does not depend on its position",
@@ -30,14 +33,71 @@ _ELSEWHERE: Mapping[str, str] = {
 }
 
 
+_ALONE = "functions stand alone, as in `sqrt(x)`"
+_FUNCTION_LIST = f"the functions are: {' '.join(FUNCTIONS)}"
+_MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("null", "nil", "NULL", "Null"), "nothing is written `none`"),
+    **dict.fromkeys(("TRUE", "yes"), "write `true`"),
+    **dict.fromkeys(("FALSE", "no"), "write `false`"),
+    **dict.fromkeys(("math", "np", "numpy"), _ALONE),
+    **dict.fromkeys(("len", "sum", "range", "mean"), _FUNCTION_LIST),
+    "ln": "the natural logarithm is `log(x)`",
+    "pow": "a power is written `**`",
+}
+"""Names of other languages, unless a parameter has them."""
+
+
 def check(
     ensemble: Ensemble, draws: Draws | None = None, inputs: Mapping[str, str] | None = None
 ) -> Iterator[Problem]:
-    """Everything found, errors and warnings. The trial is left out when names are already wrong."""
-    problems = [problem for rule in RULES for problem in rule(ensemble)]
+    """Everything found, errors and warnings. What hangs on names that are already wrong is not tried."""
+    problems = list(first_told(read(ensemble)))
     yield from problems
-    if not any(problem.severity == "error" for problem in problems):
-        yield from trial.run(ensemble, draws or Draws(), inputs)
+    wrong = [problem.path for problem in problems if problem.severity == "error"]
+    yield from trial.run(ensemble, draws or Draws(), inputs, wrong)
+
+
+def read(ensemble: Ensemble, rules: Iterable[Rule] | None = None) -> Iterator[Problem]:
+    """What reading alone finds: all of it, or what some rules do."""
+    too_many = list(check_amount(ensemble))
+    yield from too_many
+    for rule in () if too_many else RULES if rules is None else rules:
+        yield from rule(ensemble)
+
+
+# ── how many ─────────────────────────────────────────────────────────────────────────────────
+MOST_TOKENS = 5_000
+"""Names, numbers and signs in all expressions of a file; of those that stand there twice, once."""
+
+
+def check_amount(ensemble: Ensemble) -> Iterator[Problem]:
+    """Each expression is compiled, and that takes its time."""
+    seen, count = set[str](), 0
+    for path, source in _sources(ensemble):
+        if source not in seen:
+            seen.add(source)
+            count += tokens(source)
+            if count > MOST_TOKENS:
+                message = f"the expressions of this file, up to here, have more than {MOST_TOKENS:,} names, numbers and signs"
+                hint = "what is computed at such length belongs into the worker, or its results into a table"
+                yield Problem("too-many-expressions", path, message, hint)
+                return
+
+
+def _sources(ensemble: Ensemble) -> Iterator[tuple[Path, str]]:
+    """Every expression, and every text with some in it."""
+    for block in ensemble.blocks:
+        for source in block.sources:
+            if isinstance(source, Table) and source.where is not None:
+                yield (*source.path, "where"), source.where
+            for axis in axes(source):
+                if axis.when is not None:
+                    yield (*axis.path, "when"), axis.when
+                yield from expressions_of(axis).items()
+        yield from ((one.path, one.expression) for one in block.derive)
+        yield from (((*one.path, "where"), one.where) for one in block.exclude if one.where is not None)
+    for value, path, _ in _templates(ensemble):
+        yield from texts(value, path)
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────
@@ -69,6 +129,8 @@ class _Place:
             yield Problem("unknown-input", path, f"there is no input `{name}` under `inputs:`", hint)
 
     def unknown(self, path: Path, name: str) -> Problem:
+        if meant := _MEANT.get(name):
+            return Problem("unknown-name", path, f"there is no `{name}` here", meant)
         quotes = f"for the text, write '{name}' with quotes"
         nearest = _nearest(name, {*self.known, *FUNCTIONS})
         hint = f"{nearest} {quotes[0].upper()}{quotes[1:]}" if nearest else quotes
@@ -76,7 +138,7 @@ class _Place:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, sorted(known), n=1)
+    near = get_close_matches(name, candidates(name, sorted(known)), n=1)
     return f"did you mean `{near[0]}`?" if near else ""
 
 
@@ -102,9 +164,10 @@ def check_when(ensemble: Ensemble) -> Iterator[Problem]:
         late |= dict.fromkeys(_seed_names(block), "is a seed, and seeds hang on what a `when` leaves")
         for axis in (axis for source in block.sources for axis in axes(source)):
             if axis.when is not None:
-                own = {axis.name: "is the parameter this `when` is about"}
-                place = _Place(given - {axis.name}, late | own)
+                place = _Place(given, ChainMap({axis.name: "is the parameter this `when` is about"}, late))
+                given.discard(axis.name)
                 yield from place.judge((*axis.path, "when"), axis.when)
+                given.add(axis.name)
 
 
 def check_when_order(ensemble: Ensemble) -> Iterator[Problem]:
@@ -132,21 +195,22 @@ def _reads(source: str) -> bool:
 def check_bounds(ensemble: Ensemble) -> Iterator[Problem]:
     """A bound sees `fixed` and the sources above its own: the order in which the first varies slowest."""
     for block in ensemble.blocks:
-        above = {one.name for one in block.fixed}
+        above, seeds = {one.name for one in block.fixed}, _seed_names(block)
         below = dict.fromkeys(names_in(block), "is given further down: a bound sees what stands above it")
         below |= {one.name: "is derived, and a bound is computed before that" for one in block.derive}
-        below |= dict.fromkeys(_seed_names(block), "is a seed, and seeds hang on what a range gives")
+        below |= dict.fromkeys(seeds, "is a seed, and seeds hang on what a range gives")
         for source in block.sources:
-            own = {axis.name: "is of the same source: it walks beside this one" for axis in axes(source)}
+            beside = {axis.name: "is of the same source: it walks beside this one" for axis in axes(source)}
             for axis in axes(source):
-                place = _Place(above, below | own | {axis.name: "is the parameter this bound is about"})
+                own = {axis.name: "is the parameter this bound is about"}
+                place = _Place(above, ChainMap(own, beside, below))
                 for path, bound in expressions_of(axis).items():
                     yield from place.judge(path, bound)
             maybe = {axis.name for axis in axes(source) if axis.when is not None}
             below |= dict.fromkeys(
                 maybe, "may be absent: it has a `when`, and a bound is computed before that"
             )
-            above = above | set(names_of(source)) - maybe - _seed_names(block)
+            above |= set(names_of(source)) - maybe - seeds
 
 
 def check_tables(ensemble: Ensemble) -> Iterator[Problem]:
@@ -164,9 +228,9 @@ def check_derive(ensemble: Ensemble) -> Iterator[Problem]:
         known = _given(block) | _seed_names(block) | _replicate_name([block])
         later = {one.name: "is derived further down: move it up" for one in block.derive}
         for one in block.derive:
-            place = _Place(known, later | {one.name: "cannot be derived from itself"})
+            place = _Place(known, ChainMap({one.name: "cannot be derived from itself"}, later))
             yield from place.judge(one.path, one.expression)
-            known = known | {one.name}
+            known.add(one.name)
 
 
 def check_exclude(ensemble: Ensemble) -> Iterator[Problem]:
@@ -216,14 +280,31 @@ def check_templates(ensemble: Ensemble) -> Iterator[Problem]:
                     yield from place.judge_names(where, part)
 
 
+_FOREIGN = re.compile(r"\$\{(\w+)\}|\$(\w+)|%\((\w+)\)[sdfg]|(?<!\{)\{ *(\w+) *\}(?!\})|<(\w+)>")
+"""A name as other languages put it into a text."""
+
+
+def check_foreign(ensemble: Ensemble) -> Iterator[Problem]:
+    """A parameter that stands in a text as it would elsewhere, where it stays as it is written."""
+    parameters = _everywhere(ensemble)
+    for value, path, _ in _templates(ensemble):
+        for where, source in plain_texts(value, path):
+            for found in _FOREIGN.finditer(source):
+                name = next(filter(None, found.groups()))
+                if name in parameters:
+                    message = f"{found[0]} stays as it is written: it is not the parameter `{name}`"
+                    hint = f'a parameter is written "{{{{ {name} }}}}"'
+                    yield Problem("not-a-template", where, message, hint, "warning")
+
+
 def check_absent(ensemble: Ensemble) -> Iterator[Problem]:
     """Inside a longer text every block must have the names."""
-    everywhere = {name for block in ensemble.blocks for name in names_in(block)}
-    everywhere |= _replicate_name(ensemble.blocks)
+    names = [{*names_in(block), *_replicate_name([block])} for block in ensemble.blocks]
+    sometimes = set[str]().union(*names) - set[str].intersection(*names)
     for spot in _spots(ensemble):
-        needed = spot.expression.names - spot.expression.asked
-        for block in ensemble.blocks if not spot.optional else ():
-            lacking = needed & everywhere - {*names_in(block), *_replicate_name([block])}
+        needed = (spot.expression.names - spot.expression.asked) & sometimes
+        for block, known in zip(ensemble.blocks, names, strict=True) if needed and not spot.optional else ():
+            lacking = needed - known
             for name in sorted(lacking):
                 message = f"block `{block.name}` has no `{name}`"
                 if name == REPLICATE:
@@ -272,14 +353,22 @@ def _everywhere(ensemble: Ensemble) -> set[str]:
 
 
 def _no_parameter(path: Path, name: str, known: Set[str]) -> Problem:
-    hint = _nearest(name, known) or f"the parameters are {', '.join(sorted(known))}"
+    hint = (
+        _nearest(name, known)
+        or f"the parameters are {', '.join(sorted(known)[:20])}{', …' if len(known) > 20 else ''}"
+    )
     return Problem("unknown-name", path, f"there is no parameter `{name}`", hint if known else "")
 
 
 # ── what nothing uses ────────────────────────────────────────────────────────────────────────
-def _used(ensemble: Ensemble, block: Block) -> set[str]:
+def _filled_in(ensemble: Ensemble) -> set[str]:
+    """Names that stand in a template."""
+    return {name for spot in _spots(ensemble) for name in spot.expression.names}
+
+
+def _used(filled_in: set[str], block: Block) -> set[str]:
     """Names that reach a job of the block, through derived values too."""
-    used = {name for spot in _spots(ensemble) for name in spot.expression.names}
+    used = set(filled_in)
     for one in reversed(block.derive):
         if one.name in used and _reads(one.expression):
             used |= expression(one.expression).names
@@ -317,14 +406,25 @@ def _written(block: Block) -> Iterator[tuple[str, Path]]:
         yield derived.name, derived.path
 
 
+def _is_template(source: str) -> bool:
+    try:
+        text(source)
+    except ExpressionError:
+        return False
+    return True
+
+
 def _has_template(ensemble: Ensemble) -> bool:
-    return ensemble.job is not None or ensemble.worker.command is not None
+    """Whether there is one, and all of it can be read."""
+    sources = [source for value, path, _ in _templates(ensemble) for _, source in texts(value, path)]
+    return next(_templates(ensemble), None) is not None and all(map(_is_template, sources))
 
 
 def check_unused(ensemble: Ensemble) -> Iterator[Problem]:
-    """Without a template a function gets every parameter; with one, some may have been forgotten."""
+    """Without a template a function gets every parameter; with one that can be read, some may have been forgotten."""
+    filled_in = _filled_in(ensemble)
     for block in ensemble.blocks if _has_template(ensemble) else ():
-        used = _used(ensemble, block) | _asked_for(block) | _named_by_sinks(ensemble)
+        used = _used(filled_in, block) | _asked_for(block) | _named_by_sinks(ensemble)
         for name, path in _written(block):
             if name not in used:
                 message = f"nothing uses the parameter `{name}`"
@@ -334,8 +434,9 @@ def check_unused(ensemble: Ensemble) -> Iterator[Problem]:
 
 def check_replicates(ensemble: Ensemble) -> Iterator[Problem]:
     """Replicates nothing tells apart compute the same thing again."""
+    filled_in = _filled_in(ensemble)
     for block in ensemble.blocks if _has_template(ensemble) else ():
-        used = _used(ensemble, block)
+        used = _used(filled_in, block)
         for source in block.sources:
             if isinstance(source, Replicates) and source.n > 1 and not {source.name, REPLICATE} & used:
                 message = f"all {source.n} replicates are the same job: it takes neither `{source.name}` nor `replicate`"
@@ -344,7 +445,7 @@ def check_replicates(ensemble: Ensemble) -> Iterator[Problem]:
 
 
 Rule = Callable[[Ensemble], Iterator[Problem]]
-RULES: tuple[Rule, ...] = (
+ABOUT_NAMES: tuple[Rule, ...] = (
     check_when,
     check_when_order,
     check_bounds,
@@ -352,10 +453,11 @@ RULES: tuple[Rule, ...] = (
     check_derive,
     check_exclude,
     check_templates,
+    check_foreign,
     check_absent,
     check_tags,
     check_start,
-    check_unused,
-    check_replicates,
-    check_drawn,
 )
+"""They rest on nothing that another rule has to find right first."""
+
+RULES: tuple[Rule, ...] = (*ABOUT_NAMES, check_unused, check_replicates, check_drawn)

@@ -20,13 +20,16 @@ _ROUNDING = 1e-9
 # ── the matrix ───────────────────────────────────────────────────────────────────────────────
 def groups(names: Sequence[str], pairs: Pairs) -> tuple[tuple[str, ...], ...]:
     """The names that hang together by their pairs, each group in the order of `names`."""
-    group_of = {name: {name} for name in names}
+    group_of = {name: [name] for name in names}
     for first, others in pairs.items():
         for second in others:
-            joined = group_of[first] | group_of[second]
-            group_of |= dict.fromkeys(joined, joined)
-    found = dict.fromkeys(tuple(name for name in names if name in group_of[one]) for one in names)
-    return tuple(group for group in found if len(group) > 1)
+            small, large = sorted((group_of[first], group_of[second]), key=len)
+            if small is not large:
+                large += small
+                group_of |= dict.fromkeys(small, large)
+    place = {name: number for number, name in enumerate(names)}
+    found = {id(group): group for group in map(group_of.__getitem__, names)}
+    return tuple(tuple(sorted(group, key=place.__getitem__)) for group in found.values() if len(group) > 1)
 
 
 def matrix_of(names: Sequence[str], pairs: Pairs) -> Matrix:

@@ -14,6 +14,10 @@ from .distributions import needs_library
 from .draws import MOST_ROWS, drawn, samples
 
 
+MOST_CORRELATED = 60
+"""In one group: whether its correlations are possible is found out by their cubes."""
+
+
 def check_drawn(ensemble: Ensemble) -> Iterator[Problem]:
     """Every reason not to draw; a problem each."""
     for block in ensemble.blocks:
@@ -54,7 +58,11 @@ def _check_dimensions(sample: Sample) -> Iterator[Problem]:
 def _check_correlations(sample: Sample) -> Iterator[Problem]:
     names = [draw.name for draw in sample.draws]
     for group in correlation.groups(names, sample.correlate):
-        if not correlation.is_possible(correlation.matrix_of(group, sample.correlate)):
+        if len(group) > MOST_CORRELATED:
+            message = f"{len(group):,} parameters hang together, and at most {MOST_CORRELATED} can be correlated"
+            hint = "leave out pairs that hardly matter, so that there are several groups"
+            yield Problem("too-many-dimensions", (*sample.path, "correlate"), message, hint)
+        elif not correlation.is_possible(correlation.matrix_of(group, sample.correlate)):
             yield _impossible(sample, correlation.offending(group, sample.correlate))
         elif sample.n <= len(group):
             message = f"{sample.n} points cannot show how {len(group)} parameters hang together"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from math import inf, isfinite
@@ -26,22 +26,34 @@ from jinja2.utils import missing as MISSING  # noqa: N812  Jinja's own mark for 
 
 from ..errors import CloudBurstError
 from ..spec.ensemble import Value
-from . import elementary
+from . import elementary, failures
 
 Scope = Mapping[str, Any]
 """The names an expression can see, with their values in one row."""
 
 LONGEST_SOURCE = 10_000
+MOST_TOKENS = 1_000
+"""Names, numbers, texts and signs of one expression. Beyond some thousand, Python's compiler runs out of stack."""
+
 LONGEST_TEXT = 1 << 20
+"""That an expression may give: of a file, or of a table."""
+
+MOST_MADE = 10_000
+"""Characters, and values of a list, that an operator may make."""
+
 MOST_ITEMS = 1 << 16
+MOST_DEPTH = 64
+"""Lists and maps inside each other, as in a file."""
+
 MOST_BITS = 4096
 """Of an integer: about 1,200 digits."""
 
 
 class ExpressionError(CloudBurstError):
-    """An expression that cannot be read, or that fails on a row's values."""
+    """An expression that cannot be read, or that fails on a row's values: those of `names`, where it is known."""
 
     exit_code = 2
+    names: frozenset[str] = frozenset()
 
 
 class AbsentName(ExpressionError):
@@ -104,7 +116,7 @@ _PLAIN: Mapping[str, Callable[..., Any]] = {
     "tan": elementary.tan,
     "int": _int,
     "float": float,
-    "str": as_text,
+    "str": lambda value: _text_of(value),
 }
 _CALLABLE = {name: _strict(function) for name, function in _PLAIN.items()}
 FUNCTIONS: Mapping[str, Any] = {**_CALLABLE, "pi": math.pi}
@@ -127,10 +139,50 @@ def _times(left: Any, right: Any) -> Any:
         _refuse_digits(left.bit_length() + right.bit_length())
     for sequence, repeat in ((left, right), (right, left)):
         if isinstance(sequence, str | list | tuple) and isinstance(repeat, int):
-            limit = LONGEST_TEXT if isinstance(sequence, str) else MOST_ITEMS
-            if len(sequence) * repeat > limit:
-                raise ValueError(f"the result would be longer than {limit:,}")
+            _refuse_length(_size(sequence) * repeat)
     return left * right
+
+
+def _plus(left: Any, right: Any) -> Any:
+    if isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+        _refuse_length(_size(left) + _size(right))
+    return left + right
+
+
+def _join(*parts: Any) -> str:
+    """`~`: everything as text."""
+    texts = [_text_of(part) for part in parts]
+    _refuse_length(sum(map(len, texts)))
+    return "".join(texts)
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, list | tuple | dict):
+        _refuse_length(_size(value))
+    return str(value) if isinstance(value, Undefined) else as_text(value)  # the former raises
+
+
+def _size(value: Any) -> int:
+    """Characters of a text, values of a list with those of what is in it; no more are counted than are too many."""
+    if isinstance(value, str):
+        return len(value)
+    size, open_ones = 0, [iter((value,))]
+    while open_ones and size <= MOST_MADE:
+        for item in open_ones[-1]:
+            size += 1
+            if isinstance(item, list | tuple | dict):
+                open_ones.append(iter(item.values() if isinstance(item, dict) else item))
+                break
+            if size > MOST_MADE:
+                break
+        else:
+            open_ones.pop()
+    return size - 1
+
+
+def _refuse_length(length: int) -> None:
+    if length > MOST_MADE:
+        raise ValueError(f"the result would be longer than {MOST_MADE:,}")
 
 
 def _power(base: Any, exponent: Any) -> Any:
@@ -205,6 +257,13 @@ class _Parser(Parser):
     It reads -x ** 2 as (-x) ** 2 and a ** b ** c as (a ** b) ** c.
     """
 
+    def parse_concat(self) -> nodes.Expr:
+        """`~` as a call of ours, which knows a limit."""
+        first, lineno, others = self.parse_math2(), self.stream.current.lineno, []
+        while self.stream.skip_if("tilde"):
+            others.append(self.parse_math2())
+        return nodes.Filter(first, "~", others, [], None, None, lineno=lineno) if others else first
+
     def parse_pow(self) -> nodes.Expr:
         is_signed = self.stream.current.type in ("sub", "add")
         left, lineno = self.parse_unary(), self.stream.current.lineno
@@ -219,7 +278,7 @@ class _Parser(Parser):
 
 
 class _Sandbox(SandboxedEnvironment):
-    intercepted_binops = frozenset(["*", "**", "%"])
+    intercepted_binops = frozenset(["+", "*", "**", "%"])
 
     def __init__(self) -> None:
         # Only {{ }} means something here; the other marks hold a character no text has.
@@ -233,9 +292,9 @@ class _Sandbox(SandboxedEnvironment):
             comment_end_string="#\0",
         )
         self.globals.clear()
-        self.filters = {**_CALLABLE, "default": _default}
+        self.filters = {**_CALLABLE, "default": _default, "~": _join}
         self.tests = {name: self.tests[name] for name in _TESTS}
-        self.binop_table |= {"*": _times, "**": _power, "%": _modulo}
+        self.binop_table |= {"+": _plus, "*": _times, "**": _power, "%": _modulo}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _Parser(self, source, name, filename).parse()
@@ -301,7 +360,10 @@ class Expression:
     def _failure(self, error: Exception) -> ExpressionError:
         if isinstance(error, _NameMissing):
             return AbsentName(self.source, error.name)
-        return ExpressionError(f"`{_short(self.source)}` fails: {str(error) or type(error).__name__}")
+        reason, hint = failures.failed(str(error) or type(error).__name__)
+        failure = ExpressionError(f"`{_short(self.source)}` fails: {reason}", hint)
+        failure.names = self.names
+        return failure
 
 
 @cache
@@ -325,6 +387,16 @@ def text(source: str) -> tuple[str | Expression, ...]:
     return tuple(part if isinstance(part, str) else _compiled(whole, part) for part in parts)
 
 
+_TOKEN = re.compile(r"\w+|'[^']*'|\"[^\"]*\"|[^\w\s]")
+_SPOT = re.compile(r"\{\{(.*?)(?:\}\}|\Z)", re.DOTALL)
+
+
+def tokens(source: str) -> int:
+    """How many names, numbers, texts and signs there are: of a text with {{ }}, between these."""
+    spots = _SPOT.findall(source) if "{{" in source else [source]
+    return sum(len(_TOKEN.findall(spot)) for spot in spots)
+
+
 def _read(jinja: str, source: str) -> list[str | nodes.Expr]:
     if len(source) > LONGEST_SOURCE:
         raise ExpressionError(
@@ -332,15 +404,27 @@ def _read(jinja: str, source: str) -> list[str | nodes.Expr]:
         )
     if "\0" in source:
         raise ExpressionError("the text holds the character U+0000")
+    if tokens(source) > MOST_TOKENS:
+        raise ExpressionError(
+            f"`{_short(source)}` is too long to be computed: it has {tokens(source):,} names, numbers and signs",
+            f"at most {MOST_TOKENS:,} of them can stand in one text; let the worker compute it",
+        )
     try:
         tree = _SANDBOX.parse(jinja)
     except (jinja2.TemplateError, RecursionError) as error:
-        raise _unreadable(source, error) from error
+        raise _unreadable(source, error, in_text=jinja == source) from error
     outputs = [part for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
     return [part.data if isinstance(part, nodes.TemplateData) else part for part in outputs]
 
 
 def _compiled(source: str, tree: nodes.Expr) -> Expression:
+    try:
+        return _understood(source, tree)
+    except RecursionError as error:
+        raise _unreadable(source, error) from error
+
+
+def _understood(source: str, tree: nodes.Expr) -> Expression:
     output = nodes.Output([tree])  # so that find_all sees the top node too
     _refuse_unclear(source, output)
     return Expression(
@@ -392,7 +476,7 @@ def _runner(source: str, tree: nodes.Expr) -> Callable[[Scope], Any]:
     assignment = nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)
     try:
         template = _SANDBOX.from_string(nodes.Template([assignment], lineno=1))
-    except (jinja2.TemplateError, RecursionError, MemoryError, SyntaxError) as error:
+    except (jinja2.TemplateError, MemoryError, SyntaxError) as error:
         raise _unreadable(source, error) from error
     render, evaluation = template.root_render_func, EvalContext(_SANDBOX)
 
@@ -423,18 +507,20 @@ def _as_value(result: Any) -> Value:
         return result
     if isinstance(result, Undefined):
         str(result)  # raises
-    return _json(result, [MOST_ITEMS])
+    return _json(result, [MOST_ITEMS], MOST_DEPTH)
 
 
-def _json(value: Any, left: list[int]) -> Value:
+def _json(value: Any, left: list[int], depth: int) -> Value:
     """The value with tuples as lists. `left[0]` is how many more items it may hold."""
     left[0] -= 1
     if left[0] < 0:
         raise ValueError(f"the result would have more than {MOST_ITEMS:,} items")
+    if depth < 0:
+        raise ValueError(f"lists and maps would stand more than {MOST_DEPTH} deep in the result")
     if isinstance(value, list | tuple):
-        return [_json(item, left) for item in value]
+        return [_json(item, left, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {_key(key): _json(item, left) for key, item in value.items()}
+        return {_key(key): _json(item, left, depth - 1) for key, item in value.items()}
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, str | float | Undefined):
@@ -449,31 +535,14 @@ def _key(key: Any) -> str:
 
 
 # ── what is wrong with the text of an expression ─────────────────────────────────────────────
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_HINTS: Sequence[tuple[re.Pattern[str], str]] = tuple(
-    (re.compile(pattern), hint)
-    for pattern, hint in (
-        (r"\{\{|\}\}", "an expression stands without {{ }} here"),
-        (r"&", "write `and`"),
-        (r"\|\|", "write `or`"),
-        (r"\^", "a power is written `**`"),
-        (r"!(?!=)", "write `not`"),
-        (r"\?", "write `a if condition else b`"),
-        (r"(?<![=!<>])=(?!=)", "to compare, write `==`"),
-    )
-)
-
-
 def _short(source: str) -> str:
     return source if len(source) <= 80 else f"{source[:77]}…"
 
 
-def _unreadable(source: str, error: BaseException) -> ExpressionError:
-    if isinstance(error, jinja2.TemplateAssertionError):
-        return ExpressionError(f"`{_short(source)}` cannot be read: {error.message}", _FUNCTION_LIST)
+def _unreadable(source: str, error: BaseException, *, in_text: bool = False) -> ExpressionError:
     if not isinstance(error, jinja2.TemplateError):
         return ExpressionError(f"`{_short(source)}` cannot be read: it is nested too deeply")
-    bare = _QUOTED.sub("''", source)
-    hint = next((hint for pattern, hint in _HINTS if pattern.search(bare)), "")
-    reason = (error.message or "").replace("'end of print statement'", "the end").rstrip(".")
+    reason, hint = failures.unread(error.message or "", source, in_text=in_text)
+    if isinstance(error, jinja2.TemplateAssertionError):
+        hint = _FUNCTION_LIST
     return ExpressionError(f"`{_short(source)}` cannot be read: {reason}", hint)

@@ -33,27 +33,34 @@ class RowError(ExpressionError):
         self.problem = Problem(code, path, self.message, self.hint)
 
 
-def describe(values: Scope) -> str:
-    """A row's values for a sentence: `network=net3.inp, demand=1.1`, at most six of them."""
-    shown = [f"{name}={as_text(value)[:40]}" for name, value in list(values.items())[:6]]
-    return ", ".join(shown) + (", …" if len(values) > 6 else "")
+def describe(values: Scope, error: ExpressionError) -> str:
+    """A row's values for a sentence: `network=net3.inp, demand=1.1`. Those that the failing expression looks at,
+    or, where it looks at none, the first six."""
+    told = {name: value for name, value in values.items() if name in error.names} or values
+    shown = [f"{name}={as_text(value)[:40]}" for name, value in list(told.items())[:6]]
+    return ", ".join(shown) + (", …" if len(told) > 6 else "")
 
 
 def _holds(condition: Expression, scope: Scope, path: Path, place: str | None = None) -> bool:
     try:
         return condition.holds(scope)
     except ExpressionError as error:
-        raise RowError(path, place or f"where {describe(scope)}", error) from error
+        raise RowError(path, place or f"where {describe(scope, error)}", error) from error
 
 
 # ── table ────────────────────────────────────────────────────────────────────────────────────
 def kept_rows(table: Table) -> tuple[Mapping[str, Value], ...]:
     """The rows of a table its `where` keeps; `row` counts the table's rows from 0."""
+    return table.rows if table.where is None else tuple(table.rows[number] for number in kept_numbers(table))
+
+
+def kept_numbers(table: Table) -> Sequence[int]:
+    """Which rows of a table these are, from 0."""
     if table.where is None:
-        return table.rows
+        return range(len(table.rows))
     condition, path = expression(table.where), (*table.path, "where")
     return tuple(
-        row
+        number
         for number, row in enumerate(table.rows)
         if _holds(condition, {**row, ROW: number}, path, table.place(number))
     )
@@ -168,7 +175,7 @@ class Additions:
                 values[one.name] = one.expression(values)
             except ExpressionError as error:
                 place = "" if row is None else f"row {row}, "
-                raise RowError(one.path, f"{place}where {describe(values)}", error) from error
+                raise RowError(one.path, f"{place}where {describe(values, error)}", error) from error
         values.pop(REPLICATE, None)
 
 

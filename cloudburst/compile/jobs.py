@@ -13,7 +13,7 @@ from .filters import REPLICATE, RowError, describe
 from .identity import Identity, NotJson, canonical
 from .lazy import Lazy
 from .space import Row, Space
-from .templates import Template
+from .templates import Template, texts
 
 INPUTS = "inputs"
 JOB_ID = "job_id"
@@ -22,6 +22,9 @@ ITS_OWN_ID = "{{ job_id }}"
 
 LARGEST_DESCRIPTION = 1 << 20
 """In bytes of canonical JSON."""
+
+_FEW = 16
+"""Texts in a template that may each name what is large."""
 
 JOB_PATH = ("job",)
 COMMAND_PATH = ("worker", "command")
@@ -55,6 +58,7 @@ class Jobs(Lazy[Job]):
         self._template = None if ensemble.job is None else Template(ensemble.job, JOB_PATH)
         self._command = None if worker.command is None else Template(worker.command, COMMAND_PATH)
         self._identity = Identity(worker.entrypoint or "")
+        self._repeats = sum(1 for _ in texts(ensemble.job, JOB_PATH)) > _FEW
         self._asks_id = any(JOB_ID in word for word in worker.command or ())
 
     @property
@@ -67,8 +71,12 @@ class Jobs(Lazy[Job]):
     def walk(self, start: int, stop: int) -> Iterator[Job]:
         return map(self._job, self.space.walk(start, stop))
 
+    def values_of(self, row: Row) -> Mapping[str, Value]:
+        """The values of a row as its job has them: of a file that is a value, its content instead of its path."""
+        return self._files.within(row.block, row.values)
+
     def _job(self, row: Row) -> Job:
-        values = self._files.within(row.block, row.values)
+        values = self.values_of(row)
         if self._template is None and self._command is None:
             return Job(row, self._id(row, values), values, None)
         scope = {**values, INPUTS: self._references}
@@ -85,6 +93,8 @@ class Jobs(Lazy[Job]):
 
     def _id(self, row: Row, description: Mapping[str, Value], identity: Identity | None = None) -> str:
         try:
+            if self._repeats:
+                _refuse_repeated(description)
             text = canonical(description)
             if len(text) > LARGEST_DESCRIPTION // 4:  # a character is at most four bytes
                 _refuse_large(text)
@@ -112,16 +122,34 @@ def _arguments(command: Template, scope: Scope, row: Row, job_id: str) -> tuple[
 def _refuse_large(text: str) -> None:
     size = len(text.encode(errors="replace"))
     if size > LARGEST_DESCRIPTION:
-        raise ExpressionError(
-            f"the job's description is {size / 2**20:.1f} MiB; a queue carries at most 1 MiB",
-            "put what is large into a file and name it under `inputs:`",
-        )
+        raise _too_large(f"{size / 2**20:.1f} MiB")
+
+
+def _refuse_repeated(description: object) -> None:
+    """A template can name one large value so often that its text would fill the memory: it is not even made."""
+    left, open_ones = LARGEST_DESCRIPTION, [description]
+    while open_ones and left >= 0:
+        value = open_ones.pop()
+        left -= len(value) if isinstance(value, str | list | dict) else 1
+        if isinstance(value, dict):
+            open_ones += value.values()
+        elif isinstance(value, list):
+            open_ones += value
+    if left < 0:
+        raise _too_large("more than 1 MiB")
+
+
+def _too_large(size: str) -> ExpressionError:
+    return ExpressionError(
+        f"the job's description is {size}; a queue carries at most 1 MiB",
+        "put what is large into a file and name it under `inputs:`",
+    )
 
 
 def _row_error(
     row: Row, path: tuple[str | int, ...], error: ExpressionError, code: str = "expression-fails"
 ) -> RowError:
-    return RowError(path, f"row {row.index}, where {describe(row.values)}", error, code)
+    return RowError(path, f"row {row.index}, where {describe(row.values, error)}", error, code)
 
 
 def make_jobs(

@@ -14,7 +14,7 @@ from .draws import samples
 
 _OF_A_METHOD: Mapping[Method, str] = {
     "random": "a larger n keeps these rows, and a new parameter changes no other's values",
-    "lhs": "twice the n keeps these rows, any other n changes them all; a new parameter changes no other's values",
+    "lhs": "n doubled, once or more often, keeps these rows, any other larger n changes them all; a new parameter changes no other's values",
     "sobol": "a larger n keeps these rows; a new parameter changes others' values unless it is written last",
     "halton": "a larger n keeps these rows; a new parameter changes others' values unless it is written last",
     "saltelli": "a larger n keeps these rows; other parameters, groups or another second_order change them all",

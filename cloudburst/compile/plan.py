@@ -196,7 +196,7 @@ class Plan:
             "spec": self.around.spec,
             "rows": self.total,
             "selected": [self.rows.start, self.rows.stop] if self.is_selection else None,
-            "arithmetic": [_arithmetic_form(block) for block in self.arithmetic],
+            "arithmetic": [arithmetic_form(block) for block in self.arithmetic],
             "units": _units(self.ensemble),
             "samples": sample_forms(self.ensemble, self.around.libraries),
             "preview": [vars(shown) | {"parameters": dict(shown.parameters)} for shown in self.preview],
@@ -292,6 +292,9 @@ def _counted(plan: Plan, counts: Counts, digest: Digest) -> Plan:
 
 
 def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
+    """Without what changes no job: where it is computed, and where results go."""
+    normal = {key: part for key, part in frozen["normal"].items() if key not in ("cluster", "results")}
+    frozen = {**frozen, "normal": normal}
     text = json.dumps([rows.start, rows.stop, frozen], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
@@ -412,7 +415,8 @@ def _units(ensemble: Ensemble) -> dict[str, str]:
     return units
 
 
-def _arithmetic_form(block: Arithmetic) -> dict[str, Any]:
+def arithmetic_form(block: Arithmetic) -> dict[str, Any]:
+    """How the rows of a block come about, as schemas/plan.schema.json says."""
     return {
         "block": block.block,
         "factors": [dict(vars(factor)) for factor in block.factors],

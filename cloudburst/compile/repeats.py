@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..spec.ensemble import Block, Ensemble
+from ..spec.ensemble import Block, Ensemble, Replicates, Sample, Value
 from .filters import axes
 from .identity import canonical
 from .jobs import Job, Jobs
@@ -107,43 +107,64 @@ def coincidences(ensemble: Ensemble, jobs: Jobs, pairs: Iterable[tuple[int, int]
     names: dict[_Reason, set[str]] = {}
     for first, again in pairs:
         one, other = jobs[first], jobs[again]
-        reason, telling = _reason(ensemble.blocks, one, other)
+        reason, telling = _reason(ensemble.blocks, jobs, one, other)
         examples.setdefault(reason, (one, other))
         names.setdefault(reason, set()).update(telling)
     told = list(examples.items())[:MOST_TOLD]
     return tuple(
-        _coincidence(reason, one, other, [name for name in jobs.space.names if name in names[reason]])
+        _coincidence(
+            ensemble.blocks, reason, one, other, [name for name in jobs.space.names if name in names[reason]]
+        )
         for reason, (one, other) in told
     )
 
 
 @dataclass(frozen=True)
 class _Reason:
-    """What two rows with one id have to do with each other. Pairs alike in this are told as one."""
+    """What two rows with one id have to do with each other. Pairs alike in this are told as one.
+
+    `files` are parameters whose values are two files with one content.
+    """
 
     kind: Literal["the job takes less", "a when leaves out", "the same values"]
     blocks: tuple[str, str]
+    files: tuple[str, ...] = ()
 
 
-def _reason(blocks: Sequence[Block], one: Job, other: Job) -> tuple[_Reason, list[str]]:
+def _reason(blocks: Sequence[Block], jobs: Jobs, one: Job, other: Job) -> tuple[_Reason, list[str]]:
     """With the parameters it is about."""
     between = (one.row.block, other.row.block)
-    if differing := _differing(one, other):
-        return _Reason("the job takes less", between), differing
+    written = _differing(one.row.values, other.row.values)
+    differing = _differing(jobs.values_of(one.row), jobs.values_of(other.row))
+    files = tuple(name for name in written if name not in differing)
+    if differing:
+        return _Reason("the job takes less", between, files), differing
+    if files:
+        return _Reason("the same values", between, files), []
     absent = [name for block in blocks if block.name in between for name in _absent(block, one)]
     if absent:
         return _Reason("a when leaves out", between), absent
     return _Reason("the same values", between), []
 
 
-def _coincidence(reason: _Reason, one: Job, other: Job, names: Sequence[str]) -> Coincidence:
-    because = _SENTENCES[reason.kind](names)
+def _coincidence(
+    blocks: Sequence[Block], reason: _Reason, one: Job, other: Job, names: Sequence[str]
+) -> Coincidence:
+    because = "; ".join(filter(None, (_SENTENCES[reason.kind](names), _alike(reason.files))))
     first, second = reason.blocks
     if first != second:
         because = "; ".join(filter(None, (f"blocks {first} and {second} both give it", because)))
     elif not because:
-        because = f"block {first} gives the same values twice"
+        because = _said_twice(next(block for block in blocks if block.name == first))
     return Coincidence((one.row.index, other.row.index), reason.blocks, one.id, because)
+
+
+def _said_twice(block: Block) -> str:
+    """Where only a sample gives values, it is the sample that comes to a point again."""
+    methods = [source.method for source in block.sources if isinstance(source, Sample)]
+    if methods and all(isinstance(source, Sample | Replicates) for source in block.sources):
+        return f"the {methods[0]} sample of block {block.name} comes to the same point again"
+    return f"block {block.name} gives the same values twice"
 
 
 _SENTENCES: Mapping[str, Callable[[Sequence[str]], str]] = {
@@ -153,9 +174,12 @@ _SENTENCES: Mapping[str, Callable[[Sequence[str]], str]] = {
 }
 
 
-def _differing(one: Job, other: Job) -> list[str]:
+def _alike(files: Sequence[str]) -> str:
+    return f"the files of {_listed(files)} have the same content" if files else ""
+
+
+def _differing(here: Mapping[str, Value], there: Mapping[str, Value]) -> list[str]:
     """Parameters that only one of the rows has, or whose values are two."""
-    here, there = one.row.values, other.row.values
     return [
         name
         for name in dict.fromkeys([*here, *there])

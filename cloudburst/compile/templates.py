@@ -29,15 +29,23 @@ class Spot:
 
 def texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     """Every text of a JSON value that holds {{ }}, with its path."""
+    return ((where, source) for where, source in _all_texts(value, path) if "{{" in source)
+
+
+def plain_texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every other text."""
+    return ((where, source) for where, source in _all_texts(value, path) if "{{" not in source)
+
+
+def _all_texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
-        if "{{" in value:
-            yield path, value
+        yield path, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from texts(inner, (*path, key))
+            yield from _all_texts(inner, (*path, key))
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            yield from texts(inner, (*path, index))
+            yield from _all_texts(inner, (*path, index))
 
 
 class Template:

@@ -14,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..compile import contract, plan
+from ..compile import contract, plan, remains
 from ..compile.checks import check
 from ..compile.draw_checks import check_drawn
 from ..compile.draws import Draws, draw
+from ..compile.effort import is_quickly_counted
 from ..compile.files import axes_of_files
 from ..compile.filters import RowError
 from ..compile.jobs import Job, Jobs, make_jobs
@@ -28,7 +29,10 @@ from ..compile.payload import Payload, pack
 from ..compile.plan import Counts, FilesUsed, InputUsed, Plan, Progress, Recorded, Surroundings
 from ..compile.requirements import Found, find_requirements
 from ..compile.space import make_space
+from ..compile.trial import MOST_EFFORT
+from ..compile.unsent import check_unsent
 from ..diagnostics import Diagnostic, Problem, has_errors, in_order
+from ..diagnostics import Path as DocumentPath
 from ..errors import CloudBurstError, SpecError
 from ..spec import Loaded, load
 from ..spec.ensemble import Ensemble, Files, InfluxSink
@@ -136,16 +140,16 @@ def read_study(path: Path, *, need_payload: bool = True, local: bool = False, lo
 
 def diagnose(path: Path) -> tuple[Diagnostic, ...]:
     """Everything that can be said of the study, errors included. Raises CloudBurstError as `read_study` does."""
-    return _look(path, True)[1]
+    return _look(path, True, drawing=False)[1]
 
 
 def _look(
-    path: Path, need_payload: bool, *, local: bool = False, looking: bool = False
+    path: Path, need_payload: bool, *, local: bool = False, looking: bool = False, drawing: bool = True
 ) -> tuple[Study | None, tuple[Diagnostic, ...]]:
     loaded = load(path, local=local, looking=looking)
     if loaded.ensemble is None:
-        return None, loaded.diagnostics
-    look = _Looking(loaded, loaded.ensemble, places(Path(path), loaded.ensemble.name))
+        return None, in_order((*loaded.diagnostics, *_further(loaded)))
+    look = _Looking(loaded, loaded.ensemble, places(Path(path), loaded.ensemble.name), drawing=drawing)
     study = look.study()
     if study is not None and need_payload:
         study = replace(study, packed=study.payload)
@@ -155,10 +159,36 @@ def _look(
     return (replace(study, diagnostics=diagnostics) if study else None), diagnostics
 
 
-class _Looking:
-    """One look at the world around a spec; gathers what is wrong on the way."""
+_PAYLOAD: frozenset[DocumentPath] = frozenset(
+    {("worker",), *(("worker", key) for key in ("directory", "entrypoint", "command"))}
+)
 
-    def __init__(self, loaded: Loaded, ensemble: Ensemble, place: Places) -> None:
+
+def _further(loaded: Loaded) -> Iterator[Diagnostic]:
+    """What is wrong besides: with the names that are used, with inputs and the worker, as far as they were read."""
+    ensemble, document = loaded.understood, loaded.document
+    if ensemble is None:
+        return
+    base = document.file.parent
+    problems = list(remains.check(ensemble, document.value, loaded.wrong))
+    cache = HashCache(places(document.file, ensemble.name).root / "inputs.json")
+    problems += resolve_inputs(ensemble.inputs, base, cache).problems
+    if "worker" in document.value and not any(path in _PAYLOAD for path in loaded.wrong):
+        problems += contract.check_worker(ensemble, base)
+        yield from find_requirements(base / ensemble.worker.directory, ensemble.worker.entrypoint).diagnostics
+    yield from document.place(problems)
+
+
+class _Looking:
+    """One look at the world around a spec; gathers what is wrong on the way.
+
+    Without `drawing` values that should travel are computed where a row is looked at: enough to find what is
+    wrong, and not a study to compute with.
+    """
+
+    def __init__(self, loaded: Loaded, ensemble: Ensemble, place: Places, *, drawing: bool) -> None:
+        self.drawing = drawing
+        self.draws = _draw(ensemble) if drawing else Draws()
         self.loaded = loaded
         self.ensemble = ensemble
         self.place = place
@@ -176,7 +206,7 @@ class _Looking:
         inputs = resolve_inputs(self.ensemble.inputs, self.base, cache)
         files = resolve_files(self.ensemble, self.base, cache)
         self.problems += (*inputs.problems, *files.problems)
-        draws = _draw(self.ensemble)
+        draws = self.draws
         jobs = self._jobs(draws, inputs, files)
         self._check_worker(jobs)
         if jobs is None or not os.path.isdir(self._directory):
@@ -217,12 +247,18 @@ class _Looking:
     def _check_worker(self, jobs: Jobs | None) -> None:
         samples: list[Job] = []
         try:
-            samples.extend(_sample(jobs) if jobs is not None else ())
+            samples.extend(self._samples(jobs) if jobs is not None else ())
         except RowError as error:
             self.problems.append(error.problem)
         source = self.found.source
         installed = [requirement.name for requirement in source.requirements] if source else []
         self.problems += contract.check_worker(self.ensemble, self.base, samples, installed)
+        self.problems += check_unsent(self.ensemble, self.base)
+
+    def _samples(self, jobs: Jobs) -> Iterator[Job]:
+        """None of a study that takes long to be counted, when that is not asked for."""
+        if self.drawing or is_quickly_counted(self.ensemble, jobs.space, self.draws, MOST_EFFORT):
+            yield from _sample(jobs)
 
 
 def _draw(ensemble: Ensemble) -> Draws:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from ..diagnostics import Diagnostic, Path, Problem, has_errors, in_order
+from ..diagnostics import Diagnostic, Path, Problem, are_too_many, first_told, has_errors, in_order
 from . import document, later, schema
 from .build import build
 from .canonical import normalise, on_this_machine
@@ -27,13 +27,16 @@ __all__ = ["Loaded", "build", "load"]
 class Loaded:
     """What a file says. With errors `ensemble` is None and `normal` is {}; warnings stop nothing.
 
-    `normal` is JSON and needs no other file: `build(normal) == ensemble`.
+    `normal` is JSON and needs no other file: `build(normal) == ensemble`. With errors `understood` may still be
+    what is left of the study without what is `wrong`: for further checks, never to compute with.
     """
 
     ensemble: Ensemble | None
     diagnostics: tuple[Diagnostic, ...]
     document: Document
     normal: dict[str, Any]
+    understood: Ensemble | None = None
+    wrong: tuple[Path, ...] = ()
 
 
 def load(path: str | os.PathLike[str], *, local: bool = False, looking: bool = False) -> Loaded:
@@ -58,15 +61,22 @@ def load(path: str | os.PathLike[str], *, local: bool = False, looking: bool = F
     ensemble, normal = _understand(read, problems, tuple(p.path for p in aside), local=local)
     diagnostics = in_order((*found, *read.place(problems)))
     if has_errors(diagnostics):
-        return Loaded(None, diagnostics, read, {})
+        wrong = (*(problem.path for problem in problems if problem.severity == "error"), *read.unusable)
+        return Loaded(None, diagnostics, read, {}, ensemble, wrong)
     return Loaded(ensemble, diagnostics, read, normal)
+
+
+_ABOUT_THE_PROVIDER = frozenset({"only-on-rented-machines", "only-on-a-swarm", "no-server"})
 
 
 def _understand(
     read: Document, problems: list[Problem], aside: tuple[Path, ...], *, local: bool
 ) -> tuple[Ensemble | None, dict[str, Any]]:
     """The passes after the schema, over what it has left; they add to `problems`."""
-    value = schema.sound(read.value, (*(problem.path for problem in problems), *aside, *read.unusable))
+    if are_too_many(problems):
+        return None, {}
+    wrong = [*(problem.path for problem in problems), *read.unusable]
+    value = schema.sound(read.value, (*wrong, *aside))
     if value is None:
         return None, {}
     normal, unread = normalise(value, read.file.parent)
@@ -75,8 +85,10 @@ def _understand(
         normal, missed = on_this_machine(normal)
         problems += missed
     ensemble = build(normal)
-    problems += check(ensemble)
-    problems += check_words(read)
+    where_is_lost = any(path[:2] in (("cluster",), ("cluster", "provider")) for path in wrong)
+    judged = (p for p in check(ensemble) if not (where_is_lost and p.code in _ABOUT_THE_PROVIDER))
+    problems += first_told(judged)
+    problems += first_told(check_words(read))
     return ensemble, normal
 
 

@@ -369,7 +369,7 @@ def _sample(value: Mapping[str, Any], base: File, path: Path, problems: list[Pro
         | _unit(item)
         for name, item in value["of"].items()
     }
-    return sampling.method(value, path, problems) | {"of": draws}
+    return sampling.method(value, path, problems) | {"of": sampling.together(draws, path, problems)}
 
 
 def _unit(value: Mapping[str, Any]) -> dict[str, str]:

@@ -38,7 +38,7 @@ from .rented import (
     check_tags,
 )
 from .samples import check_designs, check_distributions, check_drawn_names
-from .scalars import shortened
+from .scalars import invisible, shortened
 from .schema import described, nearest
 from .sinks import check_credentials, check_servers, check_sinks, check_start
 
@@ -71,6 +71,8 @@ OLDEST_PYTHON: Final = 9
 SHORTEST_GRACE, LONGEST_GRACE = 1.0, 7 * 86400.0
 """Seconds. A worker needs a moment to hand back what it holds, and nobody waits a week for a machine."""
 
+ZIP_HINT: Final = "a zip group walks together: make them equally long, or let one multiply under `grid`"
+
 _Kind = TypeVar("_Kind")
 
 
@@ -92,6 +94,9 @@ def check_names(ensemble: Ensemble) -> Iterator[Problem]:
 
 def _fault(name: str) -> tuple[str, str] | None:
     shown = f'"{shortened(name)}"'
+    if unseen := invisible(name):
+        hint = f"{unseen} stands in it, which looks like a blank or like nothing: type it anew"
+        return f"{shown} cannot be the name of a parameter", hint
     if not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
         hint = f"letters, digits and _, such as {_as_identifier(name)}; in `job` any key may stand"
         return f"{shown} cannot be the name of a parameter", hint
@@ -199,9 +204,7 @@ def check_zips(ensemble: Ensemble) -> Iterator[Problem]:
             if length != wanted:
                 message = f'"{axis.name}" has {_values(length)}, and "{model.name}" beside it has {wanted}'
                 related = ((model.path, f"{_values(wanted)} here"),)
-                yield Problem(
-                    "unequal-zip", axis.path, message, "a zip group walks together", related=related
-                )
+                yield Problem("unequal-zip", axis.path, message, ZIP_HINT, related=related)
 
 
 def check_repetitions(ensemble: Ensemble) -> Iterator[Problem]:

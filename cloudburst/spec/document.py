@@ -9,21 +9,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any, Final
 
 import yaml
 
-from ..diagnostics import Diagnostic, Path, Problem, Related, Span, dotted
+from ..diagnostics import MOST_TOLD, Diagnostic, Path, Problem, Related, Span, dotted, too_many
 from ..errors import CloudBurstError
 from ..secret import masked
 from . import scalars, syntax
 
-MAX_BYTES: Final = 5_000_000
+MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 500_000
-"""Counted as if every alias were written out."""
+MAX_VALUES: Final = 50_000
+"""And keys. Counted as if every alias were written out. All that is done with a file takes some microseconds a value."""
+
+LONGEST_SNIPPET: Final = 10_000
+"""Characters of a line that is shown beside what is wrong with it."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -97,6 +100,21 @@ class Document:
         if self.root is not None:
             yield from _words((), self.root, self.value)
 
+    def lone_keys(self) -> Iterator[Path]:
+        """Every key within braces that has no value, nor even a colon: `{x}`."""
+        if self.root is not None:
+            yield from self._lone_keys((), self.root)
+
+    def _lone_keys(self, path: Path, node: Node) -> Iterator[Path]:
+        lines = (node.source or self.text).lines
+        for part, child in node.children.items():
+            key = node.keys.get(part) if isinstance(part, str) else None
+            if key is not None and _is_empty(child.span):
+                after = _line(lines, key.end_line)[key.end_column - 1 :].lstrip()
+                if after[:1] in (",", "}"):
+                    yield (*path, part)
+            yield from self._lone_keys((*path, part), child)
+
     def _nearest(self, path: Path) -> tuple[Node | None, Span | None]:
         node, key = self.root, None
         for part in path:
@@ -115,7 +133,7 @@ class Document:
             file=str(text.file),
             hint=masked(problem.hint),
             span=span,
-            snippet=masked(_line(text.lines, span.line)),
+            snippet=_snippet(text.lines, span.line),
             path=masked(dotted(problem.path)),
             related=tuple(self._related(path, message) for path, message in problem.related),
         )
@@ -134,6 +152,12 @@ def _words(path: Path, node: Node, value: Any) -> Iterator[tuple[Path, str]]:
 
 def _line(lines: tuple[str, ...], number: int) -> str:
     return lines[number - 1] if number <= len(lines) else ""
+
+
+def _snippet(lines: tuple[str, ...], number: int) -> str:
+    """The line as it may be shown; nothing of one that no screen can show."""
+    line = _line(lines, number)
+    return masked(line) if len(line) <= LONGEST_SNIPPET else ""
 
 
 def _is_empty(span: Span) -> bool:
@@ -365,6 +389,8 @@ class _Reader:
     def _take_key(self, event: Any, span: Span) -> None:
         """`frame.key` stays None for a key that cannot be used: its value is read and forgotten."""
         frame, word = self._open[-1], event.value
+        self._count(1, span)
+        frame.size += 1
         frame.key_span = span
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(word, Node(span, not event.style), 1, 1)
@@ -402,7 +428,7 @@ class _Reader:
             and frame.start == parent.start + 1
         ):
             parent.key_span = frame.node.span
-            template = syntax.UNQUOTED_TEMPLATE
+            template = syntax.unquoted_template(_line(self._lines, parent.node.span.line))
             self._report(template.code, parent.node.span, template.message, template.hint)
             return
         self._refuse_key(frame.node.span, "a list or a map")
@@ -416,7 +442,7 @@ class _Reader:
     def _count(self, size: int, span: Span) -> None:
         self._values += size
         if self._values > MAX_VALUES:
-            self._stop("too-many-values", span, f"the file has more than {MAX_VALUES:,} values", _ROWS)
+            self._stop("too-many-values", span, f"the file has more than {MAX_VALUES:,} keys and values", _ROWS)
 
     def _refuse_depth(self, height: int, span: Span) -> None:
         if len(self._open) + height > MAX_DEPTH:
@@ -437,7 +463,14 @@ class _Reader:
         self._report(code, span, message, hint, related)
         raise _Stop
 
+    def _give_up(self, span: Span) -> None:
+        self.found += Document(self._file, self._lines).place([too_many(self._path())])
+        self.found[-1] = replace(self.found[-1], span=span, snippet=_snippet(self._lines, span.line))
+        raise _Stop
+
     def _report(self, code: str, span: Span, message: str, hint: str, related: Related | None = None) -> None:
+        if len(self.found) == MOST_TOLD:
+            self._give_up(span)
         self.found.append(
             Diagnostic(
                 code=code,
@@ -446,7 +479,7 @@ class _Reader:
                 file=str(self._file),
                 hint=hint,
                 span=span,
-                snippet=masked(_line(self._lines, span.line)),
+                snippet=_snippet(self._lines, span.line),
                 path=dotted(self._path()),
                 related=(related,) if related else (),
             )
@@ -455,18 +488,38 @@ class _Reader:
     def _report_syntax(self, error: Any) -> None:
         stop = self._mark_span(error.problem_mark or error.context_mark)
         begin = self._mark_span(error.context_mark) if error.context_mark else stop
-        complaint = syntax.explain(error.problem or "", _line(self._lines, stop.line), stop.column)
+        above = [
+            line for line in self._lines[stop.line - 2 :: -1] if line.strip(" ") and line.strip()[0] != "#"
+        ]
+        line = _line(self._lines, stop.line)
+        complaint = syntax.explain(
+            syntax.Place(
+                error.problem or "",
+                line,
+                stop.column,
+                above if stop.line > 1 else [],
+                _line(self._lines, begin.line),
+            )
+        )
         if any(
             d.code == syntax.UNQUOTED_TEMPLATE.code and d.span and d.span.line == stop.line
             for d in self.found
         ):
             return  # what comes after the template stops the parser, and is the same mistake
+        if complaint.where == "above":
+            begin = stop = self._line_above(stop.line)
         place, other = (stop, begin) if complaint.where == "stop" else (begin, stop)
         related = None
         if other.line != place.line:
             words = "what is being read began here" if complaint.where == "stop" else "reading stopped here"
             related = Related(str(self._file), other, words)
         self._report(complaint.code, place, complaint.message, complaint.hint, related)
+
+    def _line_above(self, line: int) -> Span:
+        """What stands on the nearest line before it that holds more than a comment."""
+        number = next(n for n in range(line - 1, 0, -1) if self._lines[n - 1].split("#")[0].strip())
+        text = self._lines[number - 1]
+        return Span(number, len(text) - len(text.lstrip()) + 1, number, len(text.rstrip()) + 1)
 
     def _path(self) -> Path:
         """Of the value being read."""

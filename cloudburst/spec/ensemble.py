@@ -264,6 +264,11 @@ class Draw:
         return self.size is not None or self.names is not None
 
     @property
+    def width(self) -> int:
+        """How many values one draw has."""
+        return len(self.names) if self.names is not None else self.size or 1
+
+    @property
     def components(self) -> tuple[str, ...]:
         """The keys of what is drawn: the name itself, or `x[0]`, `x[1]`, … or `x[J1]`, … of a vector."""
         if self.names is not None:

@@ -88,7 +88,7 @@ def _obstacle(name: str, file: File, chain: list[Document]) -> Problem | None:
     if len(chain) > MAX_LEVELS:
         message = f"there are more than {MAX_LEVELS} files above {chain[0].file.name}"
         return Problem("extends-too-far", (KEY,), message, "bring some of them together")
-    if not file.is_file():
+    if not os.path.isfile(file):  # not of Path: that one raises for a name that is too long
         near = schema.nearest(file.name, _neighbours(file))
         hint = f'did you mean "{near}"?' if near else "the path is relative to the file it stands in"
         return Problem("no-such-file", (KEY,), f"there is no file {name} to extend", hint)

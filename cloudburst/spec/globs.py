@@ -23,7 +23,7 @@ def list_files(axis: Mapping[str, Any], base: File, path: Path, problems: list[P
     """The axis with `paths` beside its `glob`, relative to `base` as the pattern is; {} where there are none."""
     pattern = str(axis["glob"])
     try:
-        paths = sorted(islice(_files(pattern, base), MAX_FILES + 1), key=PurePosixPath)
+        paths = sorted(set(islice(_files(pattern, base), MAX_FILES + 1)), key=PurePosixPath)
     except (OSError, ValueError) as error:
         problems.append(
             _problem("unreadable-file", path, f'"{shortened(pattern)}" cannot be listed: {error}')
@@ -36,7 +36,8 @@ def list_files(axis: Mapping[str, Any], base: File, path: Path, problems: list[P
 
 def _files(pattern: str, base: File) -> Iterator[str]:
     matches = glob.iglob(pattern, root_dir=base, recursive=True)
-    return (os.path.normpath(match) for match in matches if (base / match).is_file())
+    """Some more than once: `**/**` comes by many ways."""
+    return (os.path.normpath(match) for match in matches if os.path.isfile(base / match))
 
 
 def _complaints(pattern: str, base: File, paths: list[str], path: Path) -> Iterator[Problem]:
@@ -57,7 +58,7 @@ def _complaints(pattern: str, base: File, paths: list[str], path: Path) -> Itera
 
 def _no_match(pattern: str, base: File, path: Path) -> Problem:
     fixed = os.path.dirname(pattern[: _first_magic(pattern)])
-    if not (base / fixed).is_dir():
+    if not os.path.isdir(base / fixed):
         return _problem(
             "no-file-matches", path, f'"{pattern}" matches nothing: there is no directory {fixed}'
         )

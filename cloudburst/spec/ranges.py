@@ -59,6 +59,7 @@ def _check_stepped(name: str, values: Stepped | Bounded, path: Path) -> Iterator
             "zero-step",
             (*path, "step"),
             f'"{name}" never gets from {values.start} to {values.stop} by steps of 0',
+            "a step is the distance of two values; `count` says how many there are",
         )
         return
     steps = _steps(values.start, values.stop, values.step)

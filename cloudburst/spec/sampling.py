@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path as File
 from typing import Any, Final
 
@@ -132,6 +133,24 @@ def vector(value: Mapping[str, Any], base: File, path: Path, problems: list[Prob
     if "names" in value:
         return {"names": _names(value["names"], base, (*path, "names"), problems)}
     return {"size": int(value["size"])} if "size" in value else {}
+
+
+MOST_TOGETHER: Final = 10_000
+
+
+def together(
+    draws: dict[str, dict[str, Any]], path: Path, problems: list[Problem]
+) -> dict[str, dict[str, Any]]:
+    """The draws, as many of them as one point of a sample may have values; the rest is a problem."""
+    width = 0
+    for number, (name, form) in enumerate(draws.items()):
+        width += form.get("size", len(form.get("names", (0,))))
+        if width > MOST_TOGETHER:
+            message = f"more than {MOST_TOGETHER:,} values are drawn together, up to here"
+            hint = "what is longer is drawn by the job, from the seed of a replicate"
+            problems.append(Problem("too-many-values", (*path, "of", name), message, hint))
+            return dict(islice(draws.items(), number))
+    return draws
 
 
 def _names(

@@ -75,3 +75,12 @@ def _float(word: str) -> float:
 def shortened(text: str, limit: int = 40) -> str:
     """For sentences: the beginning of a text that is too long to be repeated."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_UNSEEN: Final = re.compile("[\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]")
+
+
+def invisible(text: str) -> str:
+    """The first character of `text` that looks like a blank or like nothing, and is neither; empty without one."""
+    found = _UNSEEN.search(text)
+    return f"the character U+{ord(found[0]):04X}" if found else ""

@@ -13,12 +13,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from .. import assets
-from ..diagnostics import Path, Problem
+from ..diagnostics import MOST_TOLD, Path, Problem, are_too_many, first_told, too_many
 from .later import address, later_key, later_value
-from .scalars import shortened
+from .scalars import invisible, shortened
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,19 @@ class Mistake:
 
 # ── the pass ─────────────────────────────────────────────────────────────────────────────────
 def validate(value: Any) -> tuple[Problem, ...]:
-    """Everything the schema has against `value`, in the order it is found."""
-    errors = list(_validator().iter_errors(value))
+    """What the schema has against `value`, in the order it is found: everything, or so much that it is enough."""
+    return tuple(first_told(_problems(value)))
+
+
+def _problems(value: Any) -> Iterator[Problem]:
+    errors = list(islice(_validator().iter_errors(value), MOST_TOLD + 1))
     crowd = frozenset(tuple(e.absolute_path) for e in errors if e.validator == "additionalProperties")
-    problems: list[Problem] = []
     for error in errors:
         path = tuple(error.absolute_path)
         mistake = Mistake(path, error.instance, error.validator_value, _telling(path, error.schema), crowd)
-        problems += _TRANSLATIONS[error.validator](mistake)
-    return tuple(problems)
+        yield from _TRANSLATIONS[error.validator](mistake)
+    if len(errors) > MOST_TOLD:
+        yield too_many(())
 
 
 def sound(value: Any, wrong: Iterable[Path]) -> dict[str, Any] | None:
@@ -70,7 +75,10 @@ def sound(value: Any, wrong: Iterable[Path]) -> dict[str, Any] | None:
         for path in cuts:
             _cut(left, path)
         left = _STAND_INS | left
-        cuts = {_down_to_a_key(problem.path) for problem in validate(left)}
+        found = validate(left)
+        cuts = {_down_to_a_key(problem.path) for problem in found}
+        if are_too_many(found):
+            break
         if not cuts:
             return left
         if () in cuts:
@@ -186,6 +194,13 @@ def _unknown_key(path: Path, key: str, known: list[str]) -> Problem:
 
 
 def _advice(path: Path, key: str, known: list[str]) -> str:
+    if unseen := invisible(key):
+        return f"{unseen} stands in it, which looks like a blank or like nothing: type it anew"
+    name, colon, rest = key.partition(":")
+    if colon and name in known:
+        return f'a blank is missing after the ":": write "{name}: {shortened(rest)}"'
+    if meant := next((name for name in known if key.lower() in _SYNONYMS.get(name, ())), None):
+        return f'did you mean "{meant}"?'
     close = nearest(key, known)
     if home := _home(key):
         return f"it belongs under `{home}`" + (f'; or did you mean "{close}"?' if close else "")
@@ -201,6 +216,28 @@ _ADVICE = (
     ("parameters", "a parameter stands under `fixed`, `grid`, `zip`, `cases` or `sample: {of: …}`"),
     (".*/exclude", "an exclude either names parameters and their values, or has a `where` and nothing else"),
 )
+
+
+_SYNONYMS: Mapping[str, frozenset[str]] = {
+    "from": frozenset({"start", "begin", "first", "min", "minimum", "low", "lower"}),
+    "to": frozenset({"stop", "end", "last", "max", "maximum", "high", "upper"}),
+    "step": frozenset({"by", "increment", "delta"}),
+    "count": frozenset({"n", "num", "points", "number"}),
+    "n": frozenset({"samples", "size", "count", "num", "number", "limit", "first"}),
+    "of": frozenset({"parameters", "params", "distributions", "variables"}),
+    "skip": frozenset({"offset", "start"}),
+    "sd": frozenset({"std", "stdev", "sigma", "stddev"}),
+    "mean": frozenset({"mu", "average"}),
+    "where": frozenset({"filter", "condition", "query", "if"}),
+    "separator": frozenset({"sep", "delimiter"}),
+    "file": frozenset({"path", "filename", "source"}),
+    "path": frozenset({"file", "filename"}),
+    "entrypoint": frozenset({"function", "main"}),
+    "command": frozenset({"cmd", "program", "run"}),
+    "directory": frozenset({"dir", "folder"}),
+    "as": frozenset({"name"}),
+}
+"""A key -> what other tools call it."""
 
 
 def _home(key: str) -> str | None:
@@ -224,7 +261,9 @@ def _missing_keys(mistake: Mistake) -> Iterator[Problem]:
     known = mistake.schema.get("properties", {})
     strangers = [key for key in mistake.value if key not in known and not _home(key)]
     for key in mistake.rule:
-        if key not in mistake.value and not nearest(key, strangers):
+        other_words = _SYNONYMS.get(key, frozenset())
+        is_meant = nearest(key, strangers) or any(stranger.lower() in other_words for stranger in strangers)
+        if key not in mistake.value and not is_meant:
             example = _written(key, _resolved(known.get(key, {})))
             yield Problem("missing-key", mistake.path, f'{mistake.subject} has no "{key}"', example, at="key")
 
@@ -259,6 +298,12 @@ def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
         return
     keys = [branch["required"][0] for branch in mistake.rule]
     present = [key for key in keys if key in mistake.value]
+    companions_here = _lonely(mistake)
+    if companions_here:
+        key, others = companions_here
+        message = f'{mistake.subject} has {_listed(others, "and")}, and no "{key}"'
+        yield Problem("missing-key", mistake.path, message, _for_example(mistake.schema), at="key")
+        return
     if not present and mistake.path in mistake.crowd:
         return  # the kind is there, misspelt or from a later version, and has its own problem
     if len(present) == 1:
@@ -271,14 +316,31 @@ def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
         yield Problem("missing-key", mistake.path, message, hint, at="key")
 
 
+def _lonely(mistake: Mistake) -> tuple[str, list[str]] | None:
+    """Where a map has none of the kinds it can be, and keys that go with one of them: that one, and those keys."""
+    kinds = [branch["required"][0] for branch in mistake.rule]
+    if mistake.path in mistake.crowd or any(kind in mistake.value for kind in kinds):
+        return None
+    goes_with = companions(mistake.path)
+    for kind in kinds:
+        here = [key for key in mistake.value if kind in goes_with.get(key, ())]
+        if here:
+            return kind, here
+    return None
+
+
 def _companions(mistake: Mistake) -> Iterator[Problem]:
     if not isinstance(mistake.value, dict) or mistake.path in mistake.crowd:
         return
+    said = {
+        kind for kinds in alternatives(mistake.path) if not kinds & mistake.value.keys() for kind in kinds
+    }
     for key, others in mistake.rule.items():
         for other in others:
-            if key in mistake.value and other not in mistake.value:
+            if key in mistake.value and other not in mistake.value and other not in said:
                 message = f'"{key}" goes with "{other}", which is not here'
-                yield Problem("missing-key", (*mistake.path, key), message, at="key")
+                hint = f'add "{other}", or take "{key}" out'
+                yield Problem("missing-key", (*mistake.path, key), message, hint, at="key")
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────
@@ -321,6 +383,10 @@ def _type_hint(mistake: Mistake) -> str:
         return f"say the unit: {_plain_examples(mistake.schema)}"
     if isinstance(mistake.value, str) and (number := _meant_number(mistake.value)):
         return f"write {number}"
+    if isinstance(mistake.value, str) and (meant := _meant_form(mistake.path, mistake.value)):
+        return meant
+    if not where:
+        return "a study is keys and values, such as `cloudburst: 1` on its first line; `cloudburst init` writes one"
     return _for_example(mistake.schema)
 
 
@@ -328,6 +394,23 @@ def _meant_number(text: str) -> str | None:
     """A number as people write it: 1,000 or 1_000 or "3"."""
     bare = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", text.strip())
     return bare if re.fullmatch(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", bare) else None
+
+
+def _meant_form(path: Path, text: str) -> str:
+    """What a text in the place of a map or a list was meant to be."""
+    where = address(path)
+    if where == "cluster" and text in ("local", "swarm"):
+        return f"write {as_yaml({'provider': text})}"
+    if where == "worker/command":
+        return f"its words are a list: {as_yaml(text.split())}"
+    if where.endswith("exclude"):
+        entry = {"where": text}
+        return f"write {as_yaml(entry if isinstance(path[-1], int) else [entry])}"
+    if where.endswith("/table"):
+        return f"write {as_yaml({'path' if where.startswith('results') else 'file': text})}"
+    if where.endswith("/count"):
+        return "it is a number and no expression: a range whose step hangs on others is {from: …, to: …, step: …}"
+    return ""
 
 
 def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
@@ -368,9 +451,19 @@ def _wrong_form(mistake: Mistake) -> Iterator[Problem]:
     if mistake.title in _BOUNDS:
         yield from _no_expression(mistake)
         return
+    if address(mistake.path) == "worker/entrypoint" and (meant := _meant_entrypoint(mistake.value)):
+        message = f"{described(mistake.value)} is no {mistake.title}"
+        yield Problem("wrong-form", mistake.path, message, f"write {meant}")
+        return
     rule = str(mistake.schema.get("description", "")).partition(". ")[0].removesuffix(".")
     hint = "; ".join(filter(None, (rule, _for_example(mistake.schema))))
     yield Problem("wrong-form", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
+
+
+def _meant_entrypoint(text: str) -> str:
+    """`net3.work`, `net3.py:work` and `net3:work()` as module:function."""
+    found = re.fullmatch(r"([\w./]+?)(?:\.py)?(?:[.:])(\w+)(?:\(.*\))?", text.strip())
+    return f"{found[1].strip('./').replace('/', '.')}:{found[2]}" if found and found[2] != "py" else ""
 
 
 def _no_expression(mistake: Mistake) -> Iterator[Problem]:
@@ -456,8 +549,23 @@ _TRANSLATIONS: dict[str, Callable[[Mistake], Iterator[Problem]]] = {
 # ── words ────────────────────────────────────────────────────────────────────────────────────
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that `word` was probably meant to be."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.7)
+    close = difflib.get_close_matches(word.lower(), candidates(word, known), n=1, cutoff=0.7)
     return close[0] if close else None
+
+
+MOST_COMPARED: Final = 100
+LONGEST_COMPARED: Final = 80
+
+
+def candidates(word: str, known: Iterable[str]) -> list[str]:
+    """Those of `known` that are worth being compared with `word`, letter by letter: where they are very many, some
+    of about its length that begin as it does."""
+    listed = list(known)
+    if len(word) > LONGEST_COMPARED:
+        return []
+    if len(listed) > MOST_COMPARED:
+        listed = [one for one in listed if abs(len(one) - len(word)) <= 2 and one[:1] == word[:1]]
+    return [one for one in listed[:MOST_COMPARED] if len(one) <= LONGEST_COMPARED]
 
 
 def described(value: Any) -> str:

@@ -225,7 +225,7 @@ def test_the_arithmetic_shows_units_bounds_order_and_what_rows_are_one_job(study
     assert lines[2:5] == [
         "block main: 15 (width with depth from width to width * 2) × 2 label = 30 − 10",
         "    not taken = 20, shuffled",
-        "block corners: 1 cases",
+        "block corners: 1 case",
     ]
     assert "width [m]" in lines[6]
     assert "21 rows, " in said

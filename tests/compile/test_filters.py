@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from compile.nouns import axis, block, table
 
-from cloudburst.compile.expressions import expression
+from cloudburst.compile.expressions import ExpressionError, expression
 from cloudburst.compile.filters import Additions, Derivation, RowError, conditions, describe, kept_rows
 from cloudburst.compile.identity import replicate_seeds
 
@@ -13,9 +13,17 @@ def derivation(name: str, text: str) -> Derivation:
 
 
 def test_a_row_is_described_shortly() -> None:
-    assert describe({"network": "net3.inp", "demand": 1.1}) == "network=net3.inp, demand=1.1"
-    assert describe({f"p{i}": i for i in range(9)}).endswith("p5=5, …")
-    assert len(describe({"a": "x" * 1000})) < 50
+    unknown = ExpressionError("")
+    assert describe({"network": "net3.inp", "demand": 1.1}, unknown) == "network=net3.inp, demand=1.1"
+    assert describe({f"p{i}": i for i in range(9)}, unknown).endswith("p5=5, …")
+    assert len(describe({"a": "x" * 1000}, unknown)) < 50
+
+
+def test_of_a_wide_row_what_fails_shows_the_values_it_looks_at() -> None:
+    values = {f"p{i}": i for i in range(9)}
+    with pytest.raises(ExpressionError) as caught:
+        expression("p8 / p0")(values)
+    assert describe(values, caught.value) == "p0=0, p8=8"
 
 
 def test_conditions_come_after_those_they_name() -> None:

@@ -19,7 +19,7 @@ def form(method: str, n: int, libraries: Any = None, **of: Any) -> dict[str, Any
     ("method", "points", "words"),
     [
         ("random", 8, "a larger n keeps these rows, and a new parameter changes no other's"),
-        ("lhs", 8, "twice the n keeps these rows, any other n changes them all"),
+        ("lhs", 8, "n doubled, once or more often, keeps these rows, any other larger n changes them all"),
         ("sobol", 8, "unless it is written last"),
         ("halton", 8, "unless it is written last"),
         ("saltelli", 48, "another second_order change them all"),

@@ -88,7 +88,9 @@ def planned(
     ensemble: Ensemble, recorded: Any = None, around: Surroundings = AROUND, selected: Any = None
 ) -> Plan:
     jobs = jobs_of(ensemble)
-    return count(outline(ensemble, jobs, around, selected), jobs, recorded, lambda: {"normal": ensemble.name})
+    return count(
+        outline(ensemble, jobs, around, selected), jobs, recorded, lambda: {"normal": {"name": ensemble.name}}
+    )
 
 
 def check_form(plan: Plan) -> dict[str, Any]:
@@ -266,6 +268,20 @@ def test_the_digest_stands_for_every_job_in_order():
         len({digest(NET3), digest(turned), digest(NET3, selected=(0, 29)), digest(NET3, selected=(1, 30))})
         == 4
     )
+
+
+def test_above_what_is_walked_the_digest_leaves_out_what_changes_no_job():
+    ensemble = study(axis("a", 1, 2))
+    jobs = jobs_of(ensemble)
+    first = outline(ensemble, jobs, AROUND)
+    plain = {"parameters": [1], "cluster": {"provider": {"local": {}}}, "results": []}
+
+    def digest(**changed: Any) -> str:
+        many = replace(first, rows=range(10**9))
+        return count(many, jobs, None, lambda: {"normal": {**plain, **changed}}).digest.sha256
+
+    assert digest(cluster={"provider": {"swarm": {}}}) == digest() == digest(results=[1])
+    assert digest(parameters=[2]) != digest()
 
 
 def test_the_arguments_of_a_command_are_in_the_digest():

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from compile.nouns import Counted, axis, block, cases, ensemble, replicates, zipped
+from compile.nouns import Counted, axis, block, cases, ensemble, replicates, sample, zipped
 
 from cloudburst.compile import repeats
 from cloudburst.compile.jobs import make_jobs
 from cloudburst.compile.repeats import Seen, coincidences
 from cloudburst.compile.space import make_space
-from cloudburst.spec.ensemble import Block
+from cloudburst.spec.ensemble import Axis, Block, Files, Integers
 
 if TYPE_CHECKING:
     import pytest
 
 
-def told(*blocks: Block, job: Any = None) -> list[tuple[tuple[int, int], str]]:
+def told(
+    *blocks: Block, job: Any = None, files: Mapping[str, str] | None = None
+) -> list[tuple[tuple[int, int], str]]:
     study = ensemble(*blocks, job=job)
-    jobs = make_jobs(study, make_space(study), {})
+    jobs = make_jobs(study, make_space(study), {}, files)
     seen = Seen()
     for one in jobs:
         seen.add(one.id)
@@ -46,6 +49,24 @@ def test_what_a_when_leaves_out() -> None:
     assert told(block(axis("k", 1, 2), group)) == [
         ((2, 3), "`when` leaves out `tuning`, and the rest is the same")
     ]
+
+
+def test_files_that_are_alike_are_not_what_the_job_leaves_out() -> None:
+    files = Axis("forcing", Files(("a.nc", "b.nc", "c.nc"), "*.nc"), ("parameters", "grid", "forcing"))
+    digests = {"a.nc": "1" * 64, "b.nc": "1" * 64, "c.nc": "2" * 64}
+    alike = "the files of `forcing` have the same content"
+    assert told(block(files), job={"f": "{{ forcing }}"}, files=digests) == [((0, 1), alike)]
+    assert told(block(files), files=digests) == [((0, 1), alike)]
+    assert told(block(files, axis("note", 1, 2)), job={"f": "{{ forcing }}"}, files=digests) == [
+        ((0, 1), "the job does not take `note`, and nothing else differs"),
+        ((0, 3), f"the job does not take `note`, and nothing else differs; {alike}"),
+    ]
+
+
+def test_a_sample_that_comes_to_a_point_again() -> None:
+    whole = sample("random", 9, a=Integers(1, 2))
+    ((_, because),) = told(block(whole))
+    assert because == "the random sample of block main comes to the same point again"
 
 
 def test_a_block_that_gives_values_twice() -> None:

@@ -20,7 +20,8 @@ import openpyxl
 import pytest
 
 from cloudburst.compile import payload
-from cloudburst.diagnostics import Diagnostic
+from cloudburst.compile.checks import MOST_TOKENS
+from cloudburst.diagnostics import MOST_TOLD, Diagnostic
 from cloudburst.run.observe import diagnose
 from cloudburst.spec import document, extending
 from tests.docs.snippets import ROOT, Snippet, snippets
@@ -318,6 +319,22 @@ def file_too_large(home: Path) -> None:
     (home / SPEC).write_bytes(b"#" * (document.MAX_BYTES + 1))
 
 
+def too_many_mistakes(home: Path) -> None:
+    with (home / SPEC).open("a", encoding="utf-8") as file:
+        file.writelines(f"key-{number}: 1\n" for number in range(MOST_TOLD + 1))
+
+
+def too_many_expressions(home: Path) -> None:
+    with (home / SPEC).open("a", encoding="utf-8") as file:
+        file.write("job:\n")
+        file.writelines(f'  k{number}: "{{{{ x + {number} }}}}"\n' for number in range(MOST_TOKENS // 3 + 1))
+
+
+def job_too_large(home: Path) -> None:
+    part = f"parameters: {{fixed: {{x: {'load' * 150_000}}}, cases: [{{n: 1}}]}}\njob: {{x: '{{{{ x }}}}', again: '{{{{ x }}}}'}}\n"
+    (home / SPEC).write_text(with_part(PAGE_READ.spec, part), "utf-8")
+
+
 def not_executable(home: Path) -> None:
     (home / SPEC).write_text(
         with_part(PAGE_READ.spec, "worker: {directory: model, command: [./solve]}\n"), "utf-8"
@@ -375,6 +392,9 @@ MADE: dict[str, Callable[[Path], None]] = {
     "empty-file": empty_file,
     "not-utf-8": not_utf_8,
     "file-too-large": file_too_large,
+    "too-many-mistakes": too_many_mistakes,
+    "too-many-expressions": too_many_expressions,
+    "job-too-large": job_too_large,
     "not-executable": not_executable,
     "unreadable-file": unreadable_file,
     "broken-link": broken_link,

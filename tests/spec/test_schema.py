@@ -383,7 +383,7 @@ def test_values_of_droplets(key: str, value: Any, code: str, hint: str) -> None:
         ("needs", {"cpus": 0}, "out-of-range", ""),
         ("python", 3.1, "wrong-type", "write it in quotes"),
         ("python", "3.11.4", "wrong-form", "3.11"),
-        ("entrypoint", "model.run", "wrong-form", "module:function"),
+        ("entrypoint", "model.run", "wrong-form", "write model:run"),
         ("isolation", "proces", "unknown-value", 'did you mean "process"?'),
         ("retries", {"max": 1, "on": ["crsh"]}, "unknown-value", 'did you mean "crash"?'),
         ("retries", {"max": 1, "on": ["crash", "crash"]}, "listed-twice", "keep one"),
@@ -499,3 +499,43 @@ def test_a_wrong_item_takes_its_list_with_it_and_nothing_else_moves() -> None:
 @pytest.mark.parametrize("value", [None, [1], "text", 3])
 def test_nothing_is_left_of_what_is_no_map(value: Any) -> None:
     assert schema.sound(value, [()]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hints"),
+    [
+        (
+            "parameters: {grid: {x: {from:0, to: 1, count: 2}}}",
+            ['a blank is missing after the ":": write "from: 0"'],
+        ),
+        ("parameters: {grid: {x: {start: 0, stop: 1, num: 2}}}", ["from", "to", "count"]),
+        ("parameters: {sample: {method: lhs, samples: 9, params: {x: {uniform: [0, 1]}}}}", ["n", "of"]),
+        ("parameters: {gr\u00a0id: {x: [1]}}", ["the character U+00A0 stands in it"]),
+    ],
+)
+def test_a_key_that_is_meant_otherwise(read: Any, text: str, hints: list[str]) -> None:
+    said = read(text).diagnostics
+
+    assert [d.code for d in said] == ["unknown-key"] * len(hints)
+    assert all(
+        d.hint.startswith(hint) or d.hint == f'did you mean "{hint}"?'
+        for d, hint in zip(said, hints, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("parameters: {grid: {x: [1]}, exclude: ['x == 1']}", "write {where: x == 1}"),
+        ("parameters: {grid: {x: [1]}, exclude: 'x == 1'}", "write [{where: x == 1}]"),
+        ("parameters: {grid: {a: [1], x: {from: 0, to: 1, count: a}}}", "it is a number and no expression"),
+        ("parameters: {table: points.csv}", "write {file: points.csv}"),
+        ("parameters: {grid: {x: [1]}}\ncluster: swarm", "write {provider: swarm}"),
+        ("parameters: {grid: {x: [1]}}\nresults: [{table: points.csv}]", "write {path: points.csv}"),
+        ("parameters: {grid: {x: {to: 3, step: 1}}}", "for example {from: 0.8, to: 1.2, step: 0.1}"),
+    ],
+)
+def test_a_value_of_another_form_is_shown_in_the_right_one(read: Any, text: str, hint: str) -> None:
+    (diagnostic,) = read(text).diagnostics
+
+    assert diagnostic.hint.startswith(hint)

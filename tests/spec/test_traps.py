@@ -54,3 +54,48 @@ def test_a_list_of_them_is_one_warning(read: Any) -> None:
     (diagnostic,) = read("parameters: {grid: {pipe: [010, 011, 012, '013']}}").diagnostics
 
     assert diagnostic.message == "010 reads as text (and 2 more beside it)"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("grid:\n    a:\n      -1\n      -2", [(7, 7, "a blank after each dash")]),
+        ("grid:\n    a:\n      -x\n      -y", [(7, 7, "a blank after each dash")]),
+        ("fixed: {flags: -x -y}", []),
+        ("grid: {a: [1 2 3]}", [(5, 14, "parted by commas")]),
+        ("fixed: {a: 5#c}", [(5, 14, "the # of a comment")]),
+        ("grid: {a: [1,000, 2,000]}", [(5, 16, "the comma before it parts two values")]),
+        ("grid: {a: [1, 000]}", [(5, 17, "no leading zeros")]),
+        ("fixed: {a: “b”}", [(5, 14, "curly quotes")]),
+        ("fixed: {a: it’s}", []),
+        ("derive: {a: “b”}", [(5, 15, "curly quotes")]),
+    ],
+)
+def test_what_reads_as_text_by_a_slip_of_the_hand(
+    read: Any, text: str, found: list[tuple[int, int, str]]
+) -> None:
+    traps = [d for d in read(f"parameters:\n  {text}\n").diagnostics if d.code == "reads-as-text"]
+
+    assert [(d.span.line, d.span.column) for d in traps] == [(line, column) for line, column, _ in found]
+    assert all(says in d.hint for d, (_, _, says) in zip(traps, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("job: {t: {x}}", [(6, 11)]),
+        ("job: {t: {x, y: 1}}", [(6, 11)]),
+        ("job: {t: [{x}]}", [(6, 12)]),
+        ("job: {t: {x: }}", []),
+        ("job:\n  t:\n    x:", []),
+        ("worker: {directory: model, entrypoint: model:run}", []),
+    ],
+)
+def test_braces_around_a_name_are_a_map(read: Any, text: str, found: list[tuple[int, int]]) -> None:
+    loaded = read(
+        f"parameters: {{grid: {{x: [1]}}}}\nseed: 1\n{text}\n" if "worker" not in text else "seed: 1\n"
+    )
+    maps = [d for d in loaded.diagnostics if d.code == "reads-as-map"]
+
+    assert [(d.span.line, d.span.column) for d in maps] == found
+    assert all('"{{ x }}"' in d.hint for d in maps)

@@ -37,17 +37,25 @@ def _selected(plan: Form) -> str:
     return f", of which {start:,} up to {stop:,}"
 
 
+def _factor(factor: Form) -> str:
+    name = factor["name"]
+    if factor["count"] == 1 and name in ("cases", "replicates", "paired replicates"):
+        name = name.removesuffix("s")
+    return f"{factor['count']:,} {heading(name, factor['unit'])}"
+
+
+_TAKEN_AWAY = (
+    ("merged", "that a `when` makes alike"),
+    ("excluded", "excluded"),
+    ("untaken", "not taken"),
+)
+
+
 def arithmetic(block: Form) -> str:
     """`block main: 2 network × 5 demand [l/s] × 3 replicates = 30 − 4 excluded = 26`."""
-    factors = " × ".join(
-        f"{factor['count']:,} {heading(factor['name'], factor['unit'])}" for factor in block["factors"]
-    )
+    factors = " × ".join(map(_factor, block["factors"]))
     text = f"block {block['block']}: {factors or '1 row'}"
-    taken = [
-        f"{block[key]:,} {word}"
-        for key, word in (("merged", "merged"), ("excluded", "excluded"), ("untaken", "not taken"))
-        if block[key]
-    ]
+    taken = [f"{block[key]:,} {word}" for key, word in _TAKEN_AWAY if block[key]]
     if len(block["factors"]) > 1 or taken:
         text += f" = {block['product']:,}"
     for part in taken:
@@ -58,7 +66,7 @@ def arithmetic(block: Form) -> str:
 
 
 def sampled(sample: Form) -> str:
-    """`lhs sample of main: twice the n keeps these rows, …`, and what drew it where that was a library."""
+    """`lhs sample of main: n doubled, once or more often, keeps these rows, …`, and what drew it where that was a library."""
     drawn_by = ", ".join(f"{name} {version}" for name, version in sample["drawn_by"].items())
     text = f"{sample['method']} sample of {sample['block']}: {sample['law']}"
     return f"{text}; drawn by {drawn_by}" if drawn_by else text
@@ -92,6 +100,8 @@ def tail(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     """Counts, dependencies, actions: what a counted plan knows on top."""
     if plan["counts"]:
         yield counts(plan["counts"])
+        if plan["coincidences"]:
+            yield cut("  equal rows are computed once and reported for each, such as", width)
         for found in plan["coincidences"]:
             yield from wrapped(coincidence(found), width)
     yield dependencies(plan["dependencies"])
