@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix faults lab lab-clean bench requirements reference wheel clean
+.PHONY: help demo test check fix faults fuzz lab lab-clean bench requirements reference wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ fix: $(BIN)/.ready ## format, and mend what the linter can
 
 faults: $(BIN)/.ready ## break every part at every moment, here and on the lab; writes docs/faults.md
 	$(BIN)/pytest -v tests/faults tests/lab/faults tests/run/digitalocean/test_whole_life.py --faults-table docs/faults.md
+
+FUZZ_SECONDS ?= 3600
+
+fuzz: $(BIN)/.ready ## hostile files for the reader, for FUZZ_SECONDS (an hour); what breaks is in build/fuzz/found (Linux)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	nice -n 10 $(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
 lab: $(BIN)/.ready ## a Docker Swarm of four hosts on this machine, to play in (docs/lab.md)
 	$(BIN)/python -m tests.lab start

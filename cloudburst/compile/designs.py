@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path as File
@@ -80,16 +80,24 @@ class LatinPositions:
 
     def __init__(self, seed: int, name: str, n: int, remembered: int = _REMEMBERED) -> None:
         self._odd = n // (n & -n)
-        self._jitter = start_of(8, "lhs", seed, name, self._odd, "jitter")
-        self._permutations = [
-            Permutation(
-                max(self._odd, self._first(level)),
-                start_of(KEY_BYTES, "lhs", seed, name, self._odd, level).digest(),
-            )
-            for level in range(self._level(n - 1) + 1)
-        ]
+        self._seed, self._name, self._n = seed, name, n
         self._remembered = min(n, remembered)
         self._known = array("Q")
+
+    @cached_property
+    def _jitter(self) -> blake2b:
+        return start_of(8, "lhs", self._seed, self._name, self._odd, "jitter")
+
+    @cached_property
+    def _permutations(self) -> list[Permutation]:
+        """Of each level. Made when a row is asked for: a sample can have thousands of columns nobody looks at."""
+        return [
+            Permutation(
+                max(self._odd, self._first(level)),
+                start_of(KEY_BYTES, "lhs", self._seed, self._name, self._odd, level).digest(),
+            )
+            for level in range(self._level(self._n - 1) + 1)
+        ]
 
     def __call__(self, row: int) -> tuple[int, int]:
         place = self._stratum(row) << _JITTER_BITS | self._jitter_of(row)

@@ -13,7 +13,6 @@ from . import correlation, designs, library
 from .distributions import needs_library
 from .draws import MOST_ROWS, drawn, samples
 
-
 MOST_CORRELATED = 60
 """In one group: whether its correlations are possible is found out by their cubes."""
 
@@ -59,7 +58,9 @@ def _check_correlations(sample: Sample) -> Iterator[Problem]:
     names = [draw.name for draw in sample.draws]
     for group in correlation.groups(names, sample.correlate):
         if len(group) > MOST_CORRELATED:
-            message = f"{len(group):,} parameters hang together, and at most {MOST_CORRELATED} can be correlated"
+            message = (
+                f"{len(group):,} parameters hang together, and at most {MOST_CORRELATED} can be correlated"
+            )
             hint = "leave out pairs that hardly matter, so that there are several groups"
             yield Problem("too-many-dimensions", (*sample.path, "correlate"), message, hint)
         elif not correlation.is_possible(correlation.matrix_of(group, sample.correlate)):

@@ -32,7 +32,7 @@ _A_RANGE = 30.0
 _A_SEED = 5.0
 _A_DRAW: Mapping[Method, float] = {
     "random": 4.0,
-    "lhs": 25.0,
+    "lhs": 10.0,  # and as much for each doubling of its rows
     "sobol": 8.0,
     "halton": 15.0,
     "saltelli": 8.0,
@@ -69,7 +69,9 @@ class Effort:
     def of_a_row(self, templates: float) -> float:
         """Of one row and its job; `templates` is what the study's templates take."""
         names = frozenset(self._block.names)
-        return _A_ROW + 10 * len(names) * _A_NAME + self._drawn(names) + self._derived + self._scale * templates
+        return (
+            _A_ROW + 10 * len(names) * _A_NAME + self._drawn(names) + self._derived + self._scale * templates
+        )
 
     def _of_a_point(self, path: tuple[str | int, ...], names: frozenset[str]) -> float:
         return _A_POINT + len(names) * _A_NAME + self._drawn(names) + self._judging[_kind(path)]
@@ -102,11 +104,16 @@ class Effort:
     def _drawn(self, names: frozenset[str]) -> float:
         block = self._block.block
         return sum(
-            draw.width * _A_DRAW[sample.method]
+            draw.width * _of_a_draw(sample)
             for sample in samples(block)
             for draw in sample.draws
             if draw.name in names
         )
+
+
+def _of_a_draw(sample: Sample) -> float:
+    doublings = sample.n.bit_length() if sample.method == "lhs" else 1
+    return doublings * _A_DRAW[sample.method]
 
 
 def _kind(path: tuple[str | int, ...]) -> str:
@@ -123,18 +130,20 @@ def of_text(source: str) -> float:
 def of_templates(ensemble: Ensemble) -> float:
     """Of filling in `job` and `command` once."""
     job, command = ensemble.job, ensemble.worker.command
-    found = chain(texts(job, ()) if job is not None else (), texts(command, ()) if command is not None else ())
+    found = chain(
+        texts(job, ()) if job is not None else (), texts(command, ()) if command is not None else ()
+    )
     return _count(job) * _A_NAME + sum(of_text(source) for _, source in found)
 
 
-def is_quickly_counted(ensemble: Ensemble, space: Space, draws: Draws, most: float) -> bool:
-    """Whether all rows of a study can be counted, and looked at, with so much work."""
+def is_quickly_counted(ensemble: Ensemble, space: Space, draws: Draws, rows: int, most: float) -> bool:
+    """Whether all rows of a study can be counted, and so many of each block be looked at, with so much work."""
     templates = of_templates(ensemble)
     for block in space.blocks:
         effort = Effort(block).of_conditions(most) if is_drawn(block.block, draws) else None
         if effort is None:
             return False
-        most -= effort + Effort(block).to_begin + Effort(block).of_a_row(templates)
+        most -= effort + Effort(block).to_begin + rows * Effort(block).of_a_row(templates)
     return most >= 0
 
 
@@ -149,8 +158,8 @@ def is_drawn(block: Block, draws: Draws) -> bool:
     return sum(needed) <= MOST_DRAWN
 
 
-_AT_ONCE: Mapping[type, int] = {Scipy: 1000}
-"""Some distributions of the library take milliseconds a value."""
+_AT_ONCE: Mapping[type, int] = {Scipy: MOST_DRAWN + 1}
+"""One value of some distributions of the library takes minutes, and gigabytes: just to look, none is drawn."""
 
 
 def _at_once(block: Block) -> Iterator[tuple[Sample, Draw]]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ..compile.files import all_axes
 from ..compile.payload import Contents, Payload, survey_tree
-from ..diagnostics import Problem
+from ..diagnostics import MOST_TOLD, Problem, first_told
 from ..errors import CloudBurstError
 from ..spec.ensemble import Ensemble, Files, Input
 
@@ -123,7 +123,9 @@ def resolve_inputs(inputs: Sequence[Input], base: Path, cache: HashCache) -> Res
         resolved = _resolve(wanted, base, cache)
         problems.extend(resolved.problems)
         found.extend(resolved.found)
-    return ResolvedInputs(tuple(found), tuple(problems))
+        if len(problems) > MOST_TOLD:
+            break
+    return ResolvedInputs(tuple(found), tuple(first_told(problems)))
 
 
 def resolve_files(ensemble: Ensemble, base: Path, cache: HashCache) -> ResolvedInputs:

@@ -257,7 +257,9 @@ class _Looking:
 
     def _samples(self, jobs: Jobs) -> Iterator[Job]:
         """None of a study that takes long to be counted, when that is not asked for."""
-        if self.drawing or is_quickly_counted(self.ensemble, jobs.space, self.draws, MOST_EFFORT):
+        if self.drawing or is_quickly_counted(
+            self.ensemble, jobs.space, self.draws, _SAMPLES_OF_A_BLOCK, MOST_EFFORT
+        ):
             yield from _sample(jobs)
 
 

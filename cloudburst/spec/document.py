@@ -22,8 +22,8 @@ from . import scalars, syntax
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 50_000
-"""And keys. Counted as if every alias were written out. All that is done with a file takes some microseconds a value."""
+MAX_VALUES: Final = 20_000
+"""And keys. Counted as if every alias were written out. All that is done with a file takes some tens of microseconds a value."""
 
 LONGEST_SNIPPET: Final = 10_000
 """Characters of a line that is shown beside what is wrong with it."""
@@ -442,7 +442,9 @@ class _Reader:
     def _count(self, size: int, span: Span) -> None:
         self._values += size
         if self._values > MAX_VALUES:
-            self._stop("too-many-values", span, f"the file has more than {MAX_VALUES:,} keys and values", _ROWS)
+            self._stop(
+                "too-many-values", span, f"the file has more than {MAX_VALUES:,} keys and values", _ROWS
+            )
 
     def _refuse_depth(self, height: int, span: Span) -> None:
         if len(self._open) + height > MAX_DEPTH:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections import Counter
+from typing import Any, get_args
 
 import pytest
 from compile.nouns import Integers, LogUniform, Normal, Uniform, block, ensemble, sample
@@ -15,6 +16,8 @@ from cloudburst.compile.samplers import columns
 from cloudburst.compile.space import make_space
 from cloudburst.spec.ensemble import (
     Beta,
+    Choice,
+    Distribution,
     Exponential,
     Gamma,
     LogNormal,
@@ -56,6 +59,36 @@ def test_marginals_pass_the_test_of_kolmogorov_and_smirnov(
     method: str, distribution: Any, theirs: Any
 ) -> None:
     assert stats.kstest(values(method, 512, distribution), theirs.cdf).pvalue > 0.01
+
+
+SINGLE = [
+    (Integers(-2, 3), dict.fromkeys(range(-2, 4), 1 / 6)),
+    (Choice(("a", "b", "c")), {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}),
+    (Choice(("a", "b", "c"), (1, 0, 3)), {"a": 0.25, "c": 0.75}),
+    (
+        Poisson(2),
+        {value: float(stats.poisson(2).pmf(value)) for value in range(5)}
+        | {5: float(stats.poisson(2).sf(4))},
+    ),
+]
+
+
+@pytest.mark.parametrize("method", ["random", "lhs", "sobol", "halton"])
+@pytest.mark.parametrize(("distribution", "shares"), SINGLE, ids=lambda one: type(one).__name__)
+def test_single_values_come_as_often_as_they_should(
+    method: str, distribution: Any, shares: dict[Any, float]
+) -> None:
+    last = max(shares) if isinstance(distribution, Poisson) else None
+    found = Counter(
+        value if last is None else min(value, last) for value in values(method, 600, distribution)
+    )
+    assert found.keys() == shares.keys()
+    expected = [share * 600 for share in shares.values()]
+    assert stats.chisquare([found[value] for value in shares], expected).pvalue > 0.01
+
+
+def test_every_distribution_there_is_has_its_marginals_tested() -> None:
+    assert {type(one) for one, _ in [*CONTINUOUS, *SINGLE]} == set(get_args(Distribution))
 
 
 @pytest.mark.parametrize("mean", [1e-9, 0.01, 0.5, 4, 37.5, 1e5])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cloudburst.compile.expressions import FUNCTIONS, AbsentName, ExpressionError, expression
+from cloudburst.compile.expressions import FUNCTIONS, AbsentName, ExpressionError, expression, tokens
 
 SCOPE: dict[str, Any] = {
     "a": 2,
@@ -227,3 +227,42 @@ def test_an_expression_knows_its_names() -> None:
     assert found.inputs == {"city", "x"}
     assert found.name is None
     assert expression(" a ").name == "a"
+
+
+# ── what one expression may be, and make ─────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "source",
+    [
+        " + ".join(["'a' * 9**4"] * 9),
+        " ~ ".join(["'a' * 9**4"] * 9),
+        " + ".join(["[1] * 9**4"] * 9),
+        "[[1] * 999] * 999",
+        "str([[1] * 99] * 99 + [2] * 9999)",
+        "[1] * 9999 ~ [2] * 9999",
+    ],
+)
+def test_no_operator_makes_more_than_ten_thousand_of_anything(source: str) -> None:
+    with pytest.raises(ExpressionError, match="longer than 10,000"):
+        expression(source)({})
+
+
+def test_the_result_of_an_operator_is_what_it_was() -> None:
+    assert expression("'a' ~ 1 ~ [1, {'b': none}]")({}) == 'a1[1, {"b": null}]'
+    assert expression("[1] + [2, [3]] * 2")({}) == [1, 2, [3], 2, [3]]
+    assert expression("x ~ ' m'")({"x": 1.5}) == "1.5 m"
+    with pytest.raises(ExpressionError, match="there is no `y`"):
+        expression("x ~ y")({"x": 1})
+
+
+def test_an_expression_is_not_a_program() -> None:
+    with pytest.raises(ExpressionError, match="too long to be computed: it has 1,199"):
+        expression("+".join(["x"] * 600))
+    assert tokens("a long text, of which only {{ x + 1 }} and {{ y }} count") == 4
+
+
+def test_results_do_not_nest_without_end() -> None:
+    value: object = 1
+    for _ in range(70):
+        value = [value]
+    with pytest.raises(ExpressionError, match="more than 64 deep"):
+        expression("[x]")({"x": value})

@@ -28,6 +28,7 @@ from compile.nouns import (
     replicates,
     sample,
     table,
+    vector,
     zipped,
 )
 from hypothesis import given
@@ -36,7 +37,7 @@ from hypothesis import strategies as st
 from cloudburst.compile.expressions import expression
 from cloudburst.compile.identity import canonical
 from cloudburst.compile.space import Row, make_space
-from cloudburst.spec.ensemble import Block, Oat, Replicates, Source, Take
+from cloudburst.spec.ensemble import Block, Files, Oat, Replicates, Source, Take, Triangular
 
 Made = Mapping[str, Source]
 
@@ -55,6 +56,25 @@ def constructors(p: str) -> Made:
         "table": table({f"{p}a": 1, f"{p}b": "x"}, {f"{p}a": 2}, {f"{p}b": "z"}, where="row != 1"),
         "random": sample("random", 3, **{f"{p}a": Uniform(0, 1), f"{p}b": Choice(("x", "y"))}),
         "lhs": sample("lhs", 4, **{f"{p}a": Normal(0, 1), f"{p}b": Integers(1, 9)}),
+        "sobol": sample("sobol", 2, **{f"{p}a": Uniform(0, 1), f"{p}b": Integers(1, 9)}),
+        "halton": sample("halton", 3, **{f"{p}a": Triangular(0, 1, 2), f"{p}b": Choice((1, 2))}),
+        "saltelli": sample("saltelli", 1, **{f"{p}a": Uniform(0, 1), f"{p}b": Uniform(1, 2)}),
+        "morris": sample("morris", 1, **{f"{p}a": Uniform(0, 1), f"{p}b": Integers(1, 9)}),
+        "correlated": sample(
+            "lhs",
+            4,
+            correlate={f"{p}a": {f"{p}b": 0.5}},
+            **{f"{p}a": Uniform(0, 1), f"{p}b": Normal(0, 1)},
+        ),
+        "vectors": sample(
+            "random",
+            2,
+            **{
+                f"{p}a": vector(f"{p}a", Uniform(0, 1), size=2),
+                f"{p}b": vector(f"{p}b", Normal(0, 1), names=("J1", "J2")),
+            },
+        ),
+        "files": replace(axis(f"{p}a", 0), values=Files(("data/1.nc", "data/2.nc"), "data/*.nc")),
         "oat": oat({f"{p}a": 1, f"{p}b": "mid"}, 2, **{f"{p}a": 0.1, f"{p}b": ["low", "high"]}),
         "oat around": oat({f"{p}a": 0}, include_centre=False, **{f"{p}a": 1}),
         "replicates": replicates(3),
@@ -79,6 +99,7 @@ def rows_of(*blocks: Block) -> list[Row]:
     rows = list(space)
     count = len(rows)
     assert len(space) == space.count == count
+    assert list(space) == [row for row, _ in zip(space, space, strict=True)] == rows
     assert [space[index] for index in range(-count, count)] == rows * 2
     for part in (slice(None, None, -1), slice(1, None, 2), slice(2, -1), slice(count // 2, count)):
         assert list(space[part]) == rows[part]
@@ -151,6 +172,8 @@ def test_an_exclude_filters(one: Source, other: Source) -> None:
     expected = [row for row in plain if not holds(_scope(row))]
     assert points(kept) == points(expected)
     assert [row.values for row in kept] == [row.values for row in expected]
+    fewer = rows_of(both(one, other, exclude=[where, "fb is defined and fb == 2"]))
+    assert Counter(points(fewer)) <= Counter(points(kept)) <= Counter(points(plain))
     ordered = rows_of(both(one, other, exclude=[where], shuffle=1, take=Take(1, 3)))
     assert Counter(points(ordered)) <= Counter(points(expected))
     assert len(ordered) == max(0, min(3, len(expected) - 1))

@@ -103,7 +103,7 @@ def test_quoted_words_are_text() -> None:
         ("[" * 100_000, (1, 65, "too-deep")),
         ("{a: " * 100_000, (1, 257, "too-deep")),
         (LADDER, (64, 12, "too-deep")),
-        (BILLION_LAUGHS, (5, 28, "too-many-values")),
+        (BILLION_LAUGHS, (5, 12, "too-many-values")),
         ("a: [1, 2", (1, 4, "yaml-syntax")),
         ("a: {b: 1", (1, 4, "yaml-syntax")),
         ("a: 'b", (1, 4, "yaml-syntax")),
