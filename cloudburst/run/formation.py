@@ -93,9 +93,8 @@ class Formation:
             joined = self._take_in(machines, seen)
             ids = {name: one.standing.node for name, one in seen.items()}
             ids |= {self._manager.name: swarm.standing().node, **joined}
+            self._retire_token(swarm, ids)
             self._name_nodes(swarm, ids)
-            if joined:
-                swarm.rotate_worker_token()
             self._await_ready(swarm, ids)
 
     def departed(self) -> tuple[Node, ...]:
@@ -281,6 +280,13 @@ class Formation:
                 swarm.leave()
             raise refuses_join(machine.member, self._manager, error.message) from error
         return swarm.standing().node, note
+
+    def _retire_token(self, swarm: Swarm, ids: Mapping[str, str]) -> None:
+        """Nobody comes in any more with the token that somebody came in with. Who came in has no name yet, also when
+        another command let it in and was broken off: so the token goes before names are given."""
+        workers = {node_id for name, node_id in ids.items() if name != self._manager.name}
+        if any(node.id in workers and MEMBER not in node.labels for node in swarm.nodes()):
+            swarm.rotate_worker_token()
 
     def _name_nodes(self, swarm: Swarm, ids: Mapping[str, str]) -> None:
         """Each node carries its member's name. Those that were on their way out and are wanted again work again."""

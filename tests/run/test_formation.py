@@ -92,6 +92,14 @@ def assert_formed(world: World, *names: str) -> None:
         assert docker.bridge["Labels"] == {MADE: "waves"}
 
 
+def assert_no_token_that_was_said_lets_anybody_in(world: World, since: int = 0) -> None:
+    swarm = world.docker("first").inside
+    assert swarm is not None
+    said = [body["JoinToken"] for what, body in world.changes[since:] if what == "POST /swarm/join"]
+    assert said
+    assert swarm.token not in said
+
+
 def assert_apart(*dockers: Docker) -> None:
     for docker in dockers:
         assert docker.inside is None
@@ -119,10 +127,7 @@ def test_bridges_stand_before_the_swarm_and_the_token_is_another_after_the_joins
     assert did.index("POST /swarm/update") > max(
         n for n, what in enumerate(did) if what == "POST /swarm/join"
     )
-    swarm = world.docker("first").inside
-    assert swarm is not None
-    said = [body["JoinToken"] for what, body in world.changes if what == "POST /swarm/join"]
-    assert swarm.token not in said
+    assert_no_token_that_was_said_lets_anybody_in(world)
 
 
 @pytest.mark.slow
@@ -133,12 +138,14 @@ def test_whoever_forms_it_may_die_between_any_two_steps(world: World, waves: Stu
     assert steps > 8
     waves.on(world, *ALL).dissolve()
     for survived in range(steps):
+        began = len(world.changes)
         world.die_after(survived, unheard=unheard)
         with pytest.raises(ProviderError):
             waves.on(world, *ALL).form()
         world.live()
         waves.on(world, *ALL).form()
         assert_formed(world, *ALL)
+        assert_no_token_that_was_said_lets_anybody_in(world, began)
         assert waves.on(world, *ALL).dissolve() == ()
         assert_apart(*world.dockers)
 
