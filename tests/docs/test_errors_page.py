@@ -409,6 +409,7 @@ MADE: dict[str, Callable[[Path], None]] = {
 
 ANSWERED = {
     "account-locked",
+    "account-unverified",
     "account-warning",
     "ambiguous-image",
     "droplet-limit",

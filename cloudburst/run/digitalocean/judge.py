@@ -169,6 +169,10 @@ def check_account(answers: Answers) -> Iterator[Problem]:
     elif facts.status != "active":
         message = f'DigitalOcean has set this account to "{facts.status}"{said}'
         yield Problem("account-warning", HERE, message, f"settle it with them: {SUPPORT}", "warning", "key")
+    if not facts.verified:
+        message = "the e-mail address of this DigitalOcean account was never confirmed"
+        hint = "follow the link that was sent there: until then they may refuse to rent"
+        yield Problem("account-unverified", HERE, message, hint, "warning", "key")
 
 
 def check_region(answers: Answers) -> Iterator[Problem]:

@@ -168,12 +168,14 @@ class Action:
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """`status` is `active`, `warning` or `locked`; `droplet_limit` counts all droplets of the account."""
+    """`status` is `active`, `warning` or `locked`; `droplet_limit` counts all droplets of the account;
+    `verified` is whether its owner has confirmed `email`."""
 
     status: str
     status_message: str
     droplet_limit: int
     email: str
+    verified: bool
 
 
 # ── from JSON ────────────────────────────────────────────────────────────────────────────────
@@ -290,6 +292,7 @@ def read_facts(form: Form) -> AccountFacts:
         status_message=str(form.get("status_message") or ""),
         droplet_limit=_int(form, "droplet_limit"),
         email=str(form.get("email") or ""),
+        verified=form.get("email_verified") is not False,
     )
 
 

@@ -24,7 +24,7 @@ def account(state: State) -> Json:
         "email": state.email,
         "name": "Someone",
         "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
-        "email_verified": True,
+        "email_verified": state.email_verified,
         "status": state.status,
         "status_message": state.status_message,
         "team": {"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "My Team"},

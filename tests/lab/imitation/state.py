@@ -38,8 +38,8 @@ class Misfortune:
 class State:
     """One account. Tests read it, prepare it and spoil it:
 
-    `status` (`active`, `warning`, `locked`), `droplet_limit`, `email`, `tokens` (the scopes of each; None: all of them),
-    `full` (pairs of region and size of which none is to be had), `regions`, `sizes`, `images`.
+    `status` (`active`, `warning`, `locked`), `droplet_limit`, `email`, `email_verified`, `tokens` (the scopes of each;
+    None: all of them), `full` (pairs of region and size of which none is to be had), `regions`, `sizes`, `images`.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class State:
         self.status: Literal["active", "warning", "locked"] = "active"
         self.status_message = ""
         self.email = "someone@example.com"
+        self.email_verified = True
         self.droplet_limit = 25
         self.tokens: dict[str, Scopes] = {}
         self.full: set[tuple[str, str]] = set()

@@ -348,6 +348,17 @@ def test_an_account_with_a_warning_can_rent(ask: Judge, imitation: Imitation) ->
     assert judged.wanted is not None
 
 
+def test_an_account_whose_address_nobody_confirmed_is_warned_of(ask: Judge, imitation: Imitation) -> None:
+    imitation.account.email_verified = False
+
+    judged = ask()
+
+    assert [(problem.code, problem.severity) for problem in judged.problems] == [
+        ("account-unverified", "warning")
+    ]
+    assert judged.wanted is not None
+
+
 def test_everything_is_said_at_once(ask: Judge, imitation: Imitation) -> None:
     imitation.account.droplet_limit = 1
 
