@@ -10,11 +10,10 @@ import time
 from decimal import Decimal
 
 from ..compile import money
-from ..compile.fleet import Machine
-from ..compile.rental import Rented, rented, slots_of
+from ..compile.rental import Rented, rented
 from ..compile.switch import STATE_COMMAND, SwitchState, read_switch_state
 from ..diagnostics import Problem
-from .digitalocean.account import Account, open_account
+from .digitalocean.account import open_account
 from .digitalocean.approach import Approach
 from .digitalocean.ground import admit_caller
 from .digitalocean.host_keys import HostKeys
@@ -38,14 +37,12 @@ def observe_rental(study: Study) -> Rented | None:
     with open_account() as account:
         judged = judge(study.ensemble, account)
         standing = standing_machines(account, study.ensemble.name)
-        slots = _slots(study, account) if judged.wanted else None
     now = time.time()
     rentals = observed(read_rentals(study.places), standing, now)
     problems = (*judged.problems, *_own_problems(study))
-    if judged.wanted is None:
-        return _as_it_stands(standing, rentals, now, problems)
-    standing = HostKeys(Ring(study.places)).given_up(standing)
-    return rented(judged.wanted, standing, rentals, now, slots=slots, problems=problems)
+    if judged.wanted is not None:
+        standing = HostKeys(Ring(study.places)).given_up(standing)
+    return rented(judged.wanted, standing, rentals, now, slots=judged.slots, problems=problems)
 
 
 def spent(study: Study) -> Decimal:
@@ -74,13 +71,6 @@ def switch_state(study: Study) -> SwitchState | None:
     return read_switch_state(said.out.decode("utf-8", "replace")) if said.code == 0 else None
 
 
-def _slots(study: Study, account: Account) -> int | None:
-    options = study.ensemble.cluster.options
-    slug = options["worker"] if study.ensemble.cluster.workers else options["manager"]
-    size = next((one for one in account.sizes() if one.slug == slug), None)
-    return slots_of(study.ensemble, size.vcpus, size.memory << 20) if size else None
-
-
 def _own_problems(study: Study) -> tuple[Problem, ...]:
     """Of what lies on this machine: keys that cannot be read, a variable that is not set."""
     cluster = study.ensemble.cluster
@@ -95,21 +85,3 @@ def _own_problems(study: Study) -> tuple[Problem, ...]:
         f"export {name}=… with a token of the scopes droplet:read and droplet:delete, or leave reaper_token out",
     )
     return (*found, missing)
-
-
-def _as_it_stands(
-    standing: tuple[Machine, ...],
-    rentals: tuple[money.Rental, ...],
-    now: float,
-    problems: tuple[Problem, ...],
-) -> Rented:
-    """For a file the account cannot follow: what there is, and no changes."""
-    managers = [one.hourly for one in standing if one.role == "manager"]
-    return Rented(
-        standing=standing,
-        changes=(),
-        spent=money.cost(rentals, now),
-        slots=None,
-        manager=max(managers, default=money.NOTHING),
-        problems=problems,
-    )

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from ...compile.fleet import Machine, Role, Wanted
+from ...compile.rental import slots_of
 from ...diagnostics import Path, Problem
 from ...spec.canonical import DROPLET_IMAGE
 from ...spec.ensemble import Ensemble
@@ -32,18 +33,21 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Judged:
-    """What is wrong, as problems of the ensemble file; `wanted` is None where one of them is an error."""
+    """What is wrong, as problems of the ensemble file; where none of them is an error, the fleet that is `wanted`
+    and how many jobs it runs at a time."""
 
     problems: tuple[Problem, ...]
-    wanted: Wanted | None
+    wanted: Wanted | None = None
+    slots: int | None = None
 
 
 def judge(ensemble: Ensemble, account: Account) -> Judged:
     """Raises ProviderError when the account does not answer. `ensemble` is one whose provider is digitalocean."""
     answers = ask(ensemble, account)
     problems = tuple(problem for rule in RULES for problem in rule(answers))
-    sound = not any(problem.severity == "error" for problem in problems)
-    return Judged(problems, _wanted(answers) if sound else None)
+    if any(problem.severity == "error" for problem in problems):
+        return Judged(problems)
+    return Judged(problems, _wanted(answers), _slots(answers))
 
 
 def _wanted(answers: Answers) -> Wanted:
@@ -57,6 +61,11 @@ def _wanted(answers: Answers) -> Wanted:
         image=(one.slug or str(one.id)) if one else answers.option("image"),
         hourly={slug: size.hourly for slug, size in answers.sizes.items()},
     )
+
+
+def _slots(answers: Answers) -> int:
+    size = answers.sizes[answers.option(answers.roles[-1])]
+    return slots_of(answers.ensemble, size.vcpus, _bytes(size))
 
 
 # ── what the account says ────────────────────────────────────────────────────────────────────
