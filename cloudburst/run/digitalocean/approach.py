@@ -287,7 +287,8 @@ def ask(link: Link, script: str, *, stdin: bytes = b"", arguments: tuple[str, ..
     """What a shell script says over there. Raises ProviderError with its last words when it fails."""
     ended = link.run(["sh", "-c", script, "sh", *arguments], stdin=stdin, timeout=ASKED_WITHIN)
     if ended.code != 0:
-        raise ProviderError(f"a command on {link.where} failed: {ended.said.splitlines()[-1:] or ended.code}")
+        words = ended.said.splitlines() or [f"exit code {ended.code}"]
+        raise ProviderError(f"a command on {link.where} failed: {words[-1]}")
     return ended.out.decode("utf-8", "replace")
 
 
