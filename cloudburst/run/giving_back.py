@@ -24,7 +24,7 @@ from .digitalocean.approach import Approach, ask
 from .digitalocean.estate import Estate, Leftovers
 from .digitalocean.keys import Ring
 from .digitalocean.machines import manager_of, standing_machines
-from .digitalocean.rentals import forget_rentals, keep_rentals, observed, read_rentals
+from .digitalocean.rentals import forget_rentals, keep_rentals, observed, read_rentals, record
 from .events import Doing, Note, OnEvent
 from .observe import Study
 from .places import Places
@@ -86,7 +86,7 @@ class RentedAfar:
             if study is not None:
                 _bring_home(study, self._account, on_event)
             standing = standing_machines(self._account, self._ensemble.name)
-            keep_rentals(self._places, observed(read_rentals(self._places), standing, time.time()))
+            record(self._places, standing, time.time())
             left = estate.remove(
                 self._account,
                 self._ensemble.name,

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from decimal import Decimal
 
-from ..compile import money
 from ..compile.rental import Rented, rented
 from ..compile.switch import STATE_COMMAND, SwitchState, read_switch_state
 from ..diagnostics import Problem
@@ -20,7 +18,7 @@ from .digitalocean.host_keys import HostKeys
 from .digitalocean.judge import judge
 from .digitalocean.keys import Ring, own_keys
 from .digitalocean.machines import manager_of, standing_machines
-from .digitalocean.rentals import keep_rentals, observed, read_rentals
+from .digitalocean.rentals import observed, read_rentals
 from .observe import Study
 
 STATE_WITHIN = 20.0
@@ -43,16 +41,6 @@ def observe_rental(study: Study) -> Rented | None:
     if judged.wanted is not None:
         standing = HostKeys(Ring(study.places)).given_up(standing)
     return rented(judged.wanted, standing, rentals, now, slots=judged.slots, problems=problems)
-
-
-def spent(study: Study) -> Decimal:
-    """US dollars, machines that are gone included as far as this machine knows of them. Raises as above."""
-    with open_account() as account:
-        standing = standing_machines(account, study.ensemble.name)
-    now = time.time()
-    rentals = observed(read_rentals(study.places), standing, now)
-    keep_rentals(study.places, rentals)
-    return money.cost(rentals, now)
 
 
 def switch_state(study: Study) -> SwitchState | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -297,7 +297,7 @@ def write(link: Link, path: str, content: bytes) -> None:
     ask(link, _WRITE, stdin=content, arguments=(path,))
 
 
-def authorize(link: Link, keys: tuple[PublicKey, ...]) -> None:
+def authorize(link: Link, keys: Sequence[PublicKey]) -> None:
     """These keys open the machine from now on, besides those that did before."""
     ask(link, _AUTHORIZE, stdin="".join(f"{key}\n" for key in keys).encode())
 

@@ -14,7 +14,7 @@ from ...errors import ProviderError
 from ...secret import Secret
 from ...spec.ensemble import Ensemble
 from ..link import Link
-from .approach import ask, authorize, write
+from .approach import ask, write
 from .host_keys import Planted
 from .keys import PublicKey
 from .rentals import rentals_in
@@ -83,10 +83,6 @@ def bring_token(link: Link, machine: Machine, token: Secret | None) -> None:
         write(link, TOKEN_PATH, token.reveal().encode())
     else:
         ask(link, f"rm -f {TOKEN_PATH}")
-
-
-def bring_keys(link: Link, keys: Sequence[PublicKey]) -> None:
-    authorize(link, tuple(keys))
 
 
 def told_rentals(link: Link) -> tuple[Rental, ...]:

@@ -22,12 +22,12 @@ from ..events import Doing, Note, OnEvent, StopSignal, Warned
 from ..link import Link
 from ..observe import Study
 from ..words import count, duration
-from .account import Account
-from .approach import Approach, NeverReady, OpenLink, Patience, Say, console, open_link
+from .account import A_REQUEST, Account
+from .approach import Approach, NeverReady, OpenLink, Patience, Say, authorize, console, open_link
 from .caller import callers_network
 from .errors import ApiRefused
 from .ground import own_firewall, own_key, own_vpc
-from .handover import arm, bring_keys, bring_token, first_words, reaper_token, told_rentals
+from .handover import arm, bring_token, first_words, reaper_token, told_rentals
 from .host_keys import TAG
 from .keys import PublicKey, own_keys, read_public_key
 from .machines import (
@@ -41,10 +41,8 @@ from .machines import (
     study_tags,
     what_stands,
 )
-from .rentals import keep_rentals, observed, read_rentals
+from .rentals import keep_rentals, observed, read_rentals, record
 
-AT_ONCE = 10
-"""Droplets of one request; the API takes no more."""
 THREADS = 16
 """Machines entered at the same time."""
 
@@ -95,7 +93,7 @@ class Provision:
     def converge(self, wanted: Wanted) -> Fleet:
         """The fleet, standing, in one swarm. Raises SpecError for what the file cannot have where it stands."""
         token = reaper_token(self._ensemble)
-        deployment = self._deployment_key()
+        deployment = self.approach.ring.deployment()
         standing = self._look()
         changes = decide(wanted, standing)
         with self._saying_what_stands():
@@ -113,9 +111,6 @@ class Provision:
         return fleet
 
     # ── before the machines ──────────────────────────────────────────────────────────────────
-    def _deployment_key(self) -> PublicKey:
-        return self.approach.ring.deployment()
-
     def _look(self) -> tuple[Machine, ...]:
         """One that came up badly under this machine's eyes counts as archived: another takes its place."""
         return self.approach.keys.given_up(standing_machines(self._account, self._name))
@@ -417,7 +412,7 @@ class Provision:
 
     def _tell(self, machine: Machine, link: Link, keys: Sequence[PublicKey]) -> None:
         self.approach.replace_host_key(machine, link)
-        bring_keys(link, keys)
+        authorize(link, keys)
         self.approach.keys.let_in(machine)
 
     # ── together ─────────────────────────────────────────────────────────────────────────────
@@ -487,10 +482,11 @@ class Provision:
         seen = {one.id for one in found}
         return (*found, *(one for one in self._made.values() if one.id not in seen))
 
-    def _record(self) -> None:
-        places = self._study.places
+    def _record(self) -> tuple[Machine, ...]:
+        """What stands now."""
         standing = self._all_that_stands()
-        keep_rentals(places, observed(read_rentals(places), standing, time.time()))
+        record(self._study.places, standing, time.time())
+        return standing
 
     @contextmanager
     def _saying_what_stands(self) -> Iterator[None]:
@@ -511,10 +507,7 @@ class Provision:
 
     def _what_stands(self) -> str:
         try:
-            standing = self._all_that_stands()
-            keep_rentals(
-                self._study.places, observed(read_rentals(self._study.places), standing, time.time())
-            )
+            standing = self._record()
         except ProviderError:
             return (
                 "what stands now is not known: `cloudburst status` says it, `cloudburst destroy` removes it"
@@ -530,5 +523,5 @@ def _requests(new: Sequence[Change]) -> Iterator[tuple[Role, list[str]]]:
     """Machines of one role are alike, and up to ten of them are one request."""
     for role in ("manager", "worker"):
         names = [one.name for one in new if one.role == role]
-        for at in range(0, len(names), AT_ONCE):
-            yield role, names[at : at + AT_ONCE]
+        for at in range(0, len(names), A_REQUEST):
+            yield role, names[at : at + A_REQUEST]

@@ -42,6 +42,11 @@ def forget_rentals(places: Places) -> None:
     rentals_file(places).unlink(missing_ok=True)
 
 
+def record(places: Places, standing: Sequence[Machine], now: float) -> None:
+    """What this machine knows, put right by what stands, is kept."""
+    keep_rentals(places, observed(read_rentals(places), standing, now))
+
+
 def rentals_in(forms: Any) -> tuple[Rental, ...]:
     """From the JSON of this file, or of a machine's switch.json; what is no rental is left out, and machines that
     were only about to be rented (their ids are negative)."""
