@@ -13,7 +13,7 @@ import pytest
 from cloudburst.cli.views.grid import cells
 from cloudburst.run.digitalocean import estate
 from cloudburst.run.digitalocean.account import open_account
-from cloudburst.run.digitalocean.machines import role_tag, study_tag
+from cloudburst.run.digitalocean.names import role_tag, study_tag
 from tests.lab.imitation.description import scopes
 
 RENTS = """\

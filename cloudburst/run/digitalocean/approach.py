@@ -20,8 +20,9 @@ from ..contexts import SshDocker
 from ..link import Link, make_link
 from ..places import Places, socket_directory
 from .account import SETTLE, Account
-from .host_keys import TAG, HostKeys, good_fingerprints, host_tag, recognised, shown_by, stranger
+from .host_keys import HostKeys, good_fingerprints, host_tag, recognised, shown_by, stranger
 from .keys import PublicKey, Ring, read_public_key
+from .names import HOST_TAG
 
 KEY_IS_OWN = f"{HOME}/host-key"
 """There once the planted host key is replaced."""
@@ -244,7 +245,7 @@ class Approach:
             self._meet_again(machine, key)
             ask(link, _REMEMBER)
         self.keys.believe(machine, [key])
-        for tag in sorted(one for one in machine.tags if one.startswith(TAG) and one != host_tag(key)):
+        for tag in sorted(one for one in machine.tags if one.startswith(HOST_TAG) and one != host_tag(key)):
             self._account.untag(tag, [machine.id])
 
     def _meet_again(self, machine: Machine, key: PublicKey) -> None:

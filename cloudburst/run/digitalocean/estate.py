@@ -18,11 +18,8 @@ from ..events import Doing, Note, OnEvent, StopSignal
 from ..words import count
 from .account import Account, open_account
 from .errors import ApiRefused
-from .machines import study_tag, study_tags
+from .names import HOST_TAG, SHARED_TAG, own_name, study_tag, study_tags, vpc_name
 from .nouns import Droplet, Firewall, Image, Key, Tag, Vpc
-
-SHARED_TAG = "cloudburst"
-HOST_TAGS = "cb-host:"
 
 WITHIN = 900.0
 """Seconds. A droplet that is still being made may refuse to go until it stands, which takes minutes at worst."""
@@ -176,14 +173,14 @@ def studies_in(survey: Survey) -> tuple[str, ...]:
 
 def estate_of(survey: Survey, study: str) -> Estate:
     """What of it is that study's. Never anything that carries another's tag or name."""
-    name = f"cb-{study}"
+    name = own_name(study)
     droplets = tuple(one for one in survey.droplets if study in studies_of(one))
     return Estate(
         study=study,
         droplets=tuple(sorted(droplets, key=lambda one: (one.created, one.id))),
         keys=tuple(one for one in survey.keys if one.name == name),
         firewalls=tuple(one for one in survey.firewalls if one.name == name),
-        vpcs=tuple(one for one in survey.vpcs if one.name == f"{name}-{one.region}"),
+        vpcs=tuple(one for one in survey.vpcs if one.name == vpc_name(study, one.region)),
         tags=_tags_of(survey, study),
         snapshots=tuple(
             one
@@ -203,7 +200,7 @@ def _tags_of(survey: Survey, study: str) -> tuple[str, ...]:
     others = [one for one in survey.droplets if study not in studies_of(one)]
     used = {tag for one in others for tag in one.tags}
     own = [tag for tag in reversed(study_tags(study)) if tag != SHARED_TAG]
-    hosts = {tag for tag in there if tag.startswith(HOST_TAGS)} - used
+    hosts = {tag for tag in there if tag.startswith(HOST_TAG)} - used
     if any(other != study for other in studies_in(survey)):
         ours = {tag for one in survey.droplets if study in studies_of(one) for tag in one.tags}
         return tuple(one for one in (*sorted(hosts & ours), *own) if one in there)
@@ -255,7 +252,7 @@ def _droplets(account: Account, studies: Sequence[str], vpcs: Iterable[Vpc]) -> 
     for study in studies:
         suspects |= dict.fromkeys(one.id for one in account.droplets(study_tag(study)))
         for vpc in vpcs:
-            if vpc.name == f"cb-{study}-{vpc.region}":
+            if vpc.name == vpc_name(study, vpc.region):
                 urns = (_MEMBER.fullmatch(one.urn) for one in account.vpc_members(vpc.id))
                 suspects |= dict.fromkeys(int(match[1]) for match in urns if match)
     for id_ in suspects.keys() - found.keys():
@@ -355,7 +352,7 @@ class _Removal:
         self._keys = survey.keys
         estate = estate_of(survey, self.study)
         for droplet in estate.droplets:
-            self._hosts |= {tag for tag in droplet.tags if tag.startswith(HOST_TAGS)}
+            self._hosts |= {tag for tag in droplet.tags if tag.startswith(HOST_TAG)}
         used = {tag for one in survey.droplets for tag in one.tags}
         there = {tag.name for tag in survey.tags}
         hosts = sorted((self._hosts & there) - used - set(estate.tags))

@@ -17,7 +17,7 @@ from .account import Account
 from .caller import callers_network
 from .errors import ApiRefused
 from .keys import PublicKey
-from .machines import study_tag
+from .names import own_name, study_tag, vpc_name
 from .nouns import Firewall, Rule, Vpc
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
@@ -35,45 +35,27 @@ T = TypeVar("T")
 
 
 # ── the private network ──────────────────────────────────────────────────────────────────────
-def find_vpc(account: Account, ensemble: Ensemble) -> Vpc | None:
-    """The study's own, or the one the file names."""
-    options = ensemble.cluster.options
-    named = options.get("vpc")
-    if named is None:
-        return _by_name(account.vpcs(), vpc_name(ensemble))
-    found = [one for one in account.vpcs() if named in (one.id, one.name)]
-    return found[0] if found else None
-
-
-def vpc_name(ensemble: Ensemble) -> str:
-    return f"cb-{ensemble.name}-{ensemble.cluster.options['region']}"
-
-
 def own_vpc(account: Account, ensemble: Ensemble) -> Vpc:
-    """Found, or made. Raises ProviderError."""
+    """The one the file names, or else the study's own, found or made. Raises ProviderError."""
     named = ensemble.cluster.options.get("vpc")
-    region = str(ensemble.cluster.options["region"])
-    if named is not None:
-        found = find_vpc(account, ensemble)
-        if found is None:
-            raise ProviderError(f"the account has no VPC {named}", "name one that it has, or leave `vpc` out")
-        return found
-    return account.create_vpc(vpc_name(ensemble), region)
+    if named is None:
+        region = str(ensemble.cluster.options["region"])
+        return account.create_vpc(vpc_name(ensemble.name, region), region)
+    found = next((one for one in account.vpcs() if named in (one.id, one.name)), None)
+    if found is None:
+        raise ProviderError(f"the account has no VPC {named}", "name one that it has, or leave `vpc` out")
+    return found
 
 
 # ── the key ──────────────────────────────────────────────────────────────────────────────────
 def own_key(account: Account, study: str, public: PublicKey) -> None:
     """The deployment's key is in the account, marked as ours (estate.py). Raises ProviderError."""
-    account.create_key(f"cb-{study}", f"{public} cb-{study}")
+    account.create_key(own_name(study), f"{public} {own_name(study)}")
 
 
 # ── the firewall ─────────────────────────────────────────────────────────────────────────────
-def firewall_name(study: str) -> str:
-    return f"cb-{study}"
-
-
 def find_firewall(account: Account, study: str) -> Firewall | None:
-    return _by_name(account.firewalls(), firewall_name(study))
+    return _by_name(account.firewalls(), own_name(study))
 
 
 def own_firewall(account: Account, ensemble: Ensemble, caller: str | None) -> Firewall:
@@ -153,7 +135,7 @@ def _wanted(ensemble: Ensemble, sources: Sequence[str]) -> Firewall:
     tag = study_tag(ensemble.name)
     ssh = (Rule("tcp", SSH, addresses=tuple(sources)),) if sources else ()
     between = tuple(Rule(protocol, ports, tags=(tag,)) for protocol, ports in BETWEEN)
-    return Firewall("", firewall_name(ensemble.name), "", (*ssh, *between), OUTWARDS, (tag,), ())
+    return Firewall("", own_name(ensemble.name), "", (*ssh, *between), OUTWARDS, (tag,), ())
 
 
 def _same(found: Firewall, wanted: Firewall) -> bool:

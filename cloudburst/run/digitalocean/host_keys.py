@@ -17,8 +17,8 @@ from ...compile.fleet import Machine
 from ...errors import ProviderError
 from ..contexts import SshDocker
 from .keys import PublicKey, Ring, make_key, public_half, read_public_key, shown_fingerprint
+from .names import HOST_TAG
 
-TAG = "cb-host:"
 SCAN_WITHIN = 5
 """Seconds ssh-keyscan waits for an answer."""
 
@@ -36,12 +36,12 @@ class Planted:
 
 
 def host_tag(key: PublicKey) -> str:
-    return f"{TAG}{key.sha256}"
+    return f"{HOST_TAG}{key.sha256}"
 
 
 def good_fingerprints(tags: Iterable[str]) -> frozenset[str]:
     """sha256, in hex, of the host keys that tags name."""
-    return frozenset(tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG))
+    return frozenset(tag.removeprefix(HOST_TAG) for tag in tags if tag.startswith(HOST_TAG))
 
 
 class HostKeys:

@@ -20,7 +20,8 @@ from ...spec.scalars import shortened
 from ...spec.schema import nearest
 from ..words import count
 from .account import Account
-from .machines import machine_of, study_tag
+from .machines import machine_of
+from .names import study_tag
 from .nouns import AccountFacts, Droplet, Image, Region, Size, Vpc
 
 HERE: Final[Path] = ("cluster", "provider", "digitalocean")

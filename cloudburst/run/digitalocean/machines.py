@@ -6,23 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ...compile.fleet import Machine, Role
+from ...compile.fleet import Machine, machine_name
 from ...compile.money import price
 from .account import Account
+from .names import role_tag, study_tag
 from .nouns import Droplet
-
-
-def study_tag(study: str) -> str:
-    return f"cloudburst:{study}"
-
-
-def role_tag(study: str, role: Role) -> str:
-    return f"cloudburst:{study}:{role}"
-
-
-def study_tags(study: str) -> tuple[str, ...]:
-    """Those that all machines share, the study's, and those of its roles."""
-    return ("cloudburst", study_tag(study), role_tag(study, "manager"), role_tag(study, "worker"))
 
 
 @dataclass(frozen=True)
@@ -44,7 +32,7 @@ def standing_machines(account: Account, study: str) -> tuple[Machine, ...]:
 
 
 def machine_of(study: str, droplet: Droplet) -> Machine:
-    manages = role_tag(study, "manager") in droplet.tags or droplet.name == f"cb-{study}-manager"
+    manages = role_tag(study, "manager") in droplet.tags or droplet.name == machine_name(study, "manager")
     return Machine(
         id=droplet.id,
         name=droplet.name,

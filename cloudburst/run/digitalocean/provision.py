@@ -28,19 +28,16 @@ from .caller import callers_network
 from .errors import ApiRefused
 from .ground import own_firewall, own_key, own_vpc
 from .handover import arm, bring_token, first_words, reaper_token, told_rentals
-from .host_keys import TAG
 from .keys import PublicKey, own_keys, read_public_key
 from .machines import (
     Fleet,
     listed,
     machine_of,
     manager_of,
-    role_tag,
     standing_machines,
-    study_tag,
-    study_tags,
     what_stands,
 )
+from .names import HOST_TAG, SHARED_TAG, own_name, role_tag, study_tag, study_tags
 from .rentals import keep_rentals, observed, read_rentals, record
 
 THREADS = 16
@@ -129,7 +126,7 @@ class Provision:
         if own.problems:
             raise SpecError(self._study.loaded.document.place(own.problems))
         in_account = self._account.keys()
-        named = (one.public for one in in_account if one.name == f"cb-{self._name}")
+        named = (one.public for one in in_account if one.name == own_name(self._name))
         theirs = (key for line in named if (key := read_public_key(line)) is not None)
         return vpc.id, tuple({str(key): key for key in (deployment, *own.keys, *theirs)}.values())
 
@@ -219,7 +216,7 @@ class Provision:
         """Those of keys that no machine shows any more; a tag that is in use stays."""
         standing = standing_machines(self._account, self._name)
         used = {tag for one in standing for tag in one.tags}
-        for tag in sorted(tag for tag in tags if tag.startswith(TAG) and tag not in used):
+        for tag in sorted(tag for tag in tags if tag.startswith(HOST_TAG) and tag not in used):
             self._account.delete_tag(tag)
 
     def _forget_nodes(self, gone: Sequence[Machine], standing: Sequence[Machine]) -> None:
@@ -327,7 +324,7 @@ class Provision:
         own = self._ensemble.cluster.options.get("tags")
         extra = [str(one) for one in own] if isinstance(own, list) else []
         return list(
-            dict.fromkeys(("cloudburst", study_tag(self._name), role_tag(self._name, role), host, *extra))
+            dict.fromkeys((SHARED_TAG, study_tag(self._name), role_tag(self._name, role), host, *extra))
         )
 
     def _await_active(self, wanted: Wanted, changes: Sequence[Change], standing: Sequence[Machine]) -> Fleet:

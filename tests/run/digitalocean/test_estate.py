@@ -29,7 +29,7 @@ from cloudburst.run.digitalocean.estate import (
     studies_in,
     studies_of,
 )
-from cloudburst.run.digitalocean.machines import role_tag, study_tag, study_tags
+from cloudburst.run.digitalocean.names import role_tag, study_tag, study_tags
 from cloudburst.run.digitalocean.nouns import Droplet, Firewall, Image, Key, Rule, Tag, Vpc
 from cloudburst.run.events import Doing, Event
 from tests.lab.imitation import FOR_EVER, HARSH, MILD, PROMPT, Fault, Imitation, Manners

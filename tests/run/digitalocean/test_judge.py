@@ -11,7 +11,7 @@ import pytest
 
 from cloudburst.run.digitalocean.account import Account, open_account
 from cloudburst.run.digitalocean.judge import HERE, Judged, judge
-from cloudburst.run.digitalocean.machines import study_tags
+from cloudburst.run.digitalocean.names import study_tags
 from cloudburst.spec import load
 from tests.lab.imitation import PROMPT, Imitation
 
