@@ -43,7 +43,7 @@ def judge_key(key: str) -> Fault | None:
     kind, blob, *_ = (*key.split(maxsplit=2), "")
     if kind not in KINDS:
         return Fault("public-key", f"{shortened(kind)} is no kind of key that machines take", _EXAMPLE)
-    if "\n" in key.strip() or _kind_within(blob) != kind:
+    if "\n" in key.strip() or kind_within(blob) != kind:
         return Fault("public-key", "this public key is damaged", "copy the whole line of the .pub file")
     return None
 
@@ -57,7 +57,7 @@ def _judge_file(name: str) -> Fault | None:
     return Fault("public-key", "this is no .pub file", hint)
 
 
-def _kind_within(blob: str) -> str | None:
+def kind_within(blob: str) -> str | None:
     """The kind that a key says of itself: its first field, four bytes of length before it (RFC 4253)."""
     try:
         data = base64.b64decode(blob, validate=True)

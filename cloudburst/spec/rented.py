@@ -13,7 +13,8 @@ from .schema import described
 from .variables import judge_variable
 
 ACCOUNT_TOKENS: Final = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "DOTOKEN")
-"""Environment variables that hold the token which rents: the first one that is set."""
+"""Environment variables that hold the token which rents: the first one that is set. The last is what the original
+CloudBurst took."""
 
 SHORTEST: Final = 60.0
 """Seconds. A machine needs as long to start, and is billed for it."""

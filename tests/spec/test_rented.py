@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from cloudburst.compile.fleet import machine_name
-from cloudburst.run.digitalocean.account import TOKEN_VARIABLES
 from cloudburst.spec import schema
-from cloudburst.spec.rented import ACCOUNT_TOKENS
 
 TOKEN = "dop_v1_" + "0123456789abcdef" * 4
 CALM = "max_cost: 25 USD, reaper_token: REAPER"
@@ -130,7 +128,3 @@ def test_every_machine_of_every_study_has_a_host_name() -> None:
 
     assert len(machine_name(name, "worker", most)) <= 63
     assert len(f"cb-{name}-manager") <= 63
-
-
-def test_the_tokens_that_rent_are_those_an_account_is_opened_with() -> None:
-    assert ACCOUNT_TOKENS == TOKEN_VARIABLES

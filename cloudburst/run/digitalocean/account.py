@@ -6,9 +6,6 @@ no other way to say a request twice.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -16,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from ...errors import ProviderError, Unreachable
 from ...secret import Secret
+from ...spec.rented import ACCOUNT_TOKENS
 from ..events import StopSignal
 from ..words import count, duration
 from . import nouns
 from .errors import AGAIN, Ambiguous, ApiRefused
+from .keys import read_public_key
 from .nouns import (
     AccountFacts,
     Action,
@@ -34,13 +33,12 @@ from .nouns import (
     Unreadable,
     Vpc,
     VpcMember,
+    by_name,
+    let_by,
 )
 
 if TYPE_CHECKING:
     from .transport import OnWait, Transport
-
-TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "DOTOKEN")
-"""The first that is set counts. The last is what the original CloudBurst took."""
 
 A_REQUEST = 10
 """Droplets that one request may create."""
@@ -327,7 +325,7 @@ class Account:
         """Found when there is one of that name, whatever its rules. Its tags have to be there already."""
         wanted = Firewall("", name, "", tuple(inbound), tuple(outbound), tuple(tags), ())
         return self._made(
-            lambda: _by_name(self.firewalls(), name),
+            lambda: by_name(self.firewalls(), name),
             lambda: _one(
                 nouns.read_firewall, self._transport.send("firewalls", _firewall_form(wanted)), "firewall"
             ),
@@ -352,7 +350,7 @@ class Account:
             self._transport.send(f"firewalls/{id}/rules", body, repeatable=True)
         except ApiRefused as error:
             now = self.firewall(id) if error.status in (400, 409, 422) else None
-            if now is None or not (_covers(now.inbound, inbound) and _covers(now.outbound, outbound)):
+            if now is None or not _lets_by(now, inbound, outbound):
                 raise
 
     def delete_firewall(self, id: str) -> bool:  # noqa: A002
@@ -373,7 +371,7 @@ class Account:
         """
         body = {"name": name, "region": region, **({} if ip_range is None else {"ip_range": ip_range})}
         return self._made(
-            lambda: _by_name(self.vpcs(), name),
+            lambda: by_name(self.vpcs(), name),
             lambda: _one(nouns.read_vpc, self._transport.send("vpcs", body), "vpc"),
         )
 
@@ -399,7 +397,7 @@ class Account:
         try:
             self._transport.send("tags", {"name": name}, repeatable=True)
         except ApiRefused as error:
-            if error.status not in (400, 409, 422) or _by_name(self.tags(), name) is None:
+            if error.status not in (400, 409, 422) or by_name(self.tags(), name) is None:
                 raise
 
     def delete_tag(self, name: str) -> bool:
@@ -484,24 +482,22 @@ def open_account(
     from .transport import Transport
 
     variables = os.environ if environment is None else environment
-    for origin in TOKEN_VARIABLES:
+    for origin in ACCOUNT_TOKENS:
         text = variables.get(origin, "").strip()
         if text:
             return Account(Transport(Secret(text), origin=origin, stop=stop, on_wait=on_wait))
     raise ProviderError(
         "there is no token for DigitalOcean",
-        f"put one into the environment as {TOKEN_VARIABLES[0]}; docs/digitalocean.md says how to make it",
+        f"put one into the environment as {ACCOUNT_TOKENS[0]}; docs/digitalocean.md says how to make it",
     )
 
 
 def md5_fingerprint(public: str) -> str:
     """`aa:bb:…`, by which the API finds a key, of a line as in `id_ed25519.pub`."""
-    words = public.split()
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (IndexError, binascii.Error, ValueError):
-        raise ProviderError(f"this is no public ssh key: {public[:40]!r}") from None
-    return hashlib.md5(blob, usedforsecurity=False).digest().hex(":")
+    key = read_public_key(public)
+    if key is None:
+        raise ProviderError(f"this is no public ssh key: {public[:40]!r}")
+    return key.md5
 
 
 def _order_form(names: Sequence[str], order: Order) -> dict[str, Any]:
@@ -529,17 +525,8 @@ def _firewall_form(firewall: Firewall) -> dict[str, Any]:
     return {**form, "droplet_ids": list(firewall.droplets)} if firewall.droplets else form
 
 
-def _covers(there: Iterable[Rule], wanted: Iterable[Rule]) -> bool:
-    """Whether each wanted source of each rule is let in: the API may give rules back joined or apart."""
-
-    def flat(rules: Iterable[Rule]) -> set[tuple[str, str, str]]:
-        return {
-            (rule.protocol, rule.ports, str(who))
-            for rule in rules
-            for who in (*rule.addresses, *rule.tags, *rule.droplets)
-        }
-
-    return flat(wanted) <= flat(there)
+def _lets_by(firewall: Firewall, inbound: Iterable[Rule], outbound: Iterable[Rule]) -> bool:
+    return let_by(inbound) <= let_by(firewall.inbound) and let_by(outbound) <= let_by(firewall.outbound)
 
 
 def _resources(droplets: Sequence[int]) -> dict[str, Any]:
@@ -552,10 +539,6 @@ def _number_or_text(text: str) -> int | str:
 
 def _chunks(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:
     return (names[at : at + size] for at in range(0, len(names), size))
-
-
-def _by_name(found: Iterable[T], name: str) -> T | None:
-    return next((one for one in found if getattr(one, "name", None) == name), None)
 
 
 def _each(read: Callable[[Form], T], forms: Iterable[Form]) -> tuple[T, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ...errors import ProviderError, Unreachable
 from ...spec.ensemble import Ensemble
@@ -18,7 +18,7 @@ from .caller import callers_network
 from .errors import ApiRefused
 from .keys import PublicKey
 from .names import own_name, study_tag, vpc_name
-from .nouns import Firewall, Rule, Vpc
+from .nouns import Firewall, Rule, Vpc, by_name, let_by
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 SSH = "22"
@@ -30,8 +30,6 @@ OUTWARDS = (
     Rule("udp", "0", addresses=EVERYWHERE),
     Rule("icmp", "0", addresses=EVERYWHERE),
 )
-
-T = TypeVar("T")
 
 
 # ── the private network ──────────────────────────────────────────────────────────────────────
@@ -55,7 +53,7 @@ def own_key(account: Account, study: str, public: PublicKey) -> None:
 
 # ── the firewall ─────────────────────────────────────────────────────────────────────────────
 def find_firewall(account: Account, study: str) -> Firewall | None:
-    return _by_name(account.firewalls(), own_name(study))
+    return by_name(account.firewalls(), own_name(study))
 
 
 def own_firewall(account: Account, ensemble: Ensemble, caller: str | None) -> Firewall:
@@ -139,21 +137,8 @@ def _wanted(ensemble: Ensemble, sources: Sequence[str]) -> Firewall:
 
 
 def _same(found: Firewall, wanted: Firewall) -> bool:
-    """The API gives rules back in an order of its own, and those it was given one by one apart."""
     return (
-        _flat(found.inbound) == _flat(wanted.inbound)
-        and _flat(found.outbound) == _flat(wanted.outbound)
+        let_by(found.inbound) == let_by(wanted.inbound)
+        and let_by(found.outbound) == let_by(wanted.outbound)
         and set(wanted.tags) <= set(found.tags)
     )
-
-
-def _flat(rules: Iterable[Rule]) -> frozenset[tuple[str, str, str]]:
-    return frozenset(
-        (rule.protocol, "all" if rule.ports in ("0", "all", "1-65535") else rule.ports, str(who))
-        for rule in rules
-        for who in (*rule.addresses, *rule.tags, *rule.droplets)
-    )
-
-
-def _by_name(found: Iterable[T], name: str) -> T | None:
-    return next((one for one in found if getattr(one, "name", None) == name), None)

@@ -7,7 +7,6 @@ for as long as the machines stand. What the machines show of themselves is in ho
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from ...diagnostics import Problem
 from ...errors import ProviderError
+from ...spec.public_keys import kind_within
 from ..places import Places, prepare
 
 COMMENT = "cloudburst"
@@ -42,8 +42,7 @@ class PublicKey:
     @property
     def md5(self) -> str:
         """`3b:16:…`: how DigitalOcean names a key of an account."""
-        digest = hashlib.md5(self._bytes, usedforsecurity=False).hexdigest()
-        return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+        return hashlib.md5(self._bytes, usedforsecurity=False).digest().hex(":")
 
     @property
     def sha256(self) -> str:
@@ -70,12 +69,7 @@ def read_public_key(line: str) -> PublicKey | None:
     words = line.strip().split(None, 2)
     if len(words) < 2 or not words[0].startswith(_KINDS) or "-cert-" in words[0]:
         return None
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    length = int.from_bytes(blob[:4], "big")
-    if blob[4 : 4 + length] != words[0].encode():
+    if kind_within(words[1]) != words[0]:
         return None
     return PublicKey(words[0], words[1], words[2] if len(words) == 3 else "")
 

@@ -6,11 +6,11 @@ in MiB and disks are in GiB, as the API has them. A form without what it must ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 DropletStatus = Literal["new", "active", "off", "archive"]
 ActionStatus = Literal["in-progress", "completed", "errored"]
@@ -77,7 +77,7 @@ class Image:
     status: str
 
 
-Protocol = Literal["tcp", "udp", "icmp"]
+Spoken = Literal["tcp", "udp", "icmp"]
 Ends = Literal["sources", "destinations"]
 SOURCES: Ends = "sources"
 DESTINATIONS: Ends = "destinations"
@@ -89,7 +89,7 @@ class Rule:
     """Who may talk: `addresses` are CIDRs, `tags` those of droplets. For rules inwards they are sources, for
     those outwards destinations. `ports` is `22`, `7000-7100`, or `0` for all (as the API writes it)."""
 
-    protocol: Protocol
+    protocol: Spoken
     ports: str
     addresses: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -104,6 +104,16 @@ class Rule:
         if self.droplets:
             who["droplet_ids"] = list(self.droplets)
         return {"protocol": self.protocol, "ports": self.ports, ends: who}
+
+
+def let_by(rules: Iterable[Rule]) -> frozenset[tuple[str, str, str]]:
+    """Each (protocol, ports, who) for itself: the API gives rules back in an order of its own, joined or apart, and
+    has more than one way to say "all ports"."""
+    return frozenset(
+        (rule.protocol, "all" if rule.ports in ("0", "all", "1-65535") else rule.ports, str(who))
+        for rule in rules
+        for who in (*rule.addresses, *rule.tags, *rule.droplets)
+    )
 
 
 @dataclass(frozen=True)
@@ -176,6 +186,19 @@ class AccountFacts:
     droplet_limit: int
     email: str
     verified: bool
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def by_name(found: Iterable[_N], name: str) -> _N | None:
+    """The first that is called so."""
+    return next((one for one in found if one.name == name), None)
 
 
 # ── from JSON ────────────────────────────────────────────────────────────────────────────────
