@@ -30,6 +30,7 @@ from ..spec.ensemble import (
     Uniform,
     Value,
     Weibull,
+    has_ends,
 )
 from ..spec.progressions import exact
 
@@ -58,13 +59,6 @@ def needs_drawing(distribution: Distribution) -> bool:
 def needs_library(distribution: Distribution) -> bool:
     """Whether scipy draws it."""
     return isinstance(distribution, _LIBRARY)
-
-
-def has_ends(distribution: Distribution) -> bool:
-    """Whether it has a smallest and a largest value that are known here."""
-    if isinstance(distribution, TruncNormal):
-        return distribution.low is not None and distribution.high is not None
-    return isinstance(distribution, Uniform | LogUniform | Triangular | Beta | Integers | Choice)
 
 
 def value_of(distribution: Distribution) -> ToValue:

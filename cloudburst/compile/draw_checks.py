@@ -11,7 +11,7 @@ from ..diagnostics import Problem
 from ..spec.ensemble import Draw, Ensemble, Sample
 from . import correlation, designs, library
 from .distributions import needs_library
-from .draws import MOST_ROWS, drawn, samples
+from .draws import MOST_ROWS, drawn
 
 MOST_CORRELATED = 60
 """In one group: whether its correlations are possible is found out by their cubes."""
@@ -22,7 +22,7 @@ def check_drawn(ensemble: Ensemble) -> Iterator[Problem]:
     for block in ensemble.blocks:
         for sample, draw in drawn(block):
             yield from _check_amount(sample, draw)
-        for sample in samples(block):
+        for sample in block.samples:
             yield from _check_dimensions(sample)
             yield from _check_correlations(sample)
             for draw in sample.draws:

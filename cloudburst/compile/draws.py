@@ -62,15 +62,9 @@ class Draws:
         return cls(_each(form["columns"], _from_form), _each(orders, _from_form), libraries)
 
 
-def samples(block: Block) -> Iterator[Sample]:
-    for source in block.sources:
-        if isinstance(source, Sample):
-            yield source
-
-
 def drawn(block: Block) -> Iterator[tuple[Sample, Draw]]:
     """The sampled parameters of a block that have to be drawn at plan."""
-    for sample in samples(block):
+    for sample in block.samples:
         correlated = {name for first, others in sample.correlate.items() for name in (first, *others)}
         for draw in sample.draws:
             if needs_drawing(draw.distribution) or draw.name in correlated:
@@ -85,7 +79,7 @@ def draw(ensemble: Ensemble) -> Draws:
     found = {
         block.name: samplers.draw_sample(sample, ensemble.seed)
         for block in ensemble.blocks
-        for sample in samples(block)
+        for sample in block.samples
     }
     return Draws(
         {block: one.values for block, one in found.items() if one.values},
@@ -98,7 +92,7 @@ def _needs_library(ensemble: Ensemble) -> bool:
     return any(
         needs_library(draw.distribution)
         for block in ensemble.blocks
-        for sample in samples(block)
+        for sample in block.samples
         for draw in sample.draws
     )
 

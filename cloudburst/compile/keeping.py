@@ -5,12 +5,11 @@ The words belong to what `designs` and `correlation` do; tests/properties/test_s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..spec.ensemble import Block, Ensemble, Method, Sample
 from .distributions import needs_library
-from .draws import samples
 
 _OF_A_METHOD: Mapping[Method, str] = {
     "random": "a larger n keeps these rows, and a new parameter changes no other's values",
@@ -30,13 +29,7 @@ def law(sample: Sample) -> str:
 
 def sample_forms(ensemble: Ensemble, libraries: Mapping[str, str]) -> list[dict[str, Any]]:
     """Each sample as schemas/plan.schema.json says; `libraries` are the versions of what drew."""
-    return [_form(block, sample, libraries) for block, sample in _all(ensemble)]
-
-
-def _all(ensemble: Ensemble) -> Iterator[tuple[Block, Sample]]:
-    for block in ensemble.blocks:
-        for sample in samples(block):
-            yield block, sample
+    return [_form(block, sample, libraries) for block in ensemble.blocks for sample in block.samples]
 
 
 def _form(block: Block, sample: Sample, libraries: Mapping[str, str]) -> dict[str, Any]:

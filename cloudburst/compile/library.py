@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any
 
 from ..errors import CloudBurstError
-from ..spec.ensemble import Beta, Distribution, Gamma, Scipy
-from .distributions import has_ends, share
+from ..spec.ensemble import Beta, Distribution, Gamma, Scipy, has_ends
+from .distributions import share
 
 WAY_OUT = "pip install 'cloudburst[design]'"
 

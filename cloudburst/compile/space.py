@@ -149,8 +149,7 @@ def label(source: Written) -> str:
 def units_in(block: Block) -> dict[str, str]:
     """The units of the parameters that have one."""
     listed = {axis.name: axis.unit for source in block.sources for axis in axes(source)}
-    samples = (source for source in block.sources if isinstance(source, Sample))
-    drawn = {draw.name: draw.unit for sample in samples for draw in sample.draws}
+    drawn = {draw.name: draw.unit for sample in block.samples for draw in sample.draws}
     return {name: unit for name, unit in {**listed, **drawn}.items() if unit is not None}
 
 

@@ -245,6 +245,13 @@ Distribution = (
 )
 
 
+def has_ends(distribution: Distribution) -> bool:
+    """Whether it has a smallest and a largest value that are known here."""
+    if isinstance(distribution, TruncNormal):
+        return distribution.low is not None and distribution.high is not None
+    return isinstance(distribution, Uniform | LogUniform | Triangular | Beta | Integers | Choice)
+
+
 @dataclass(frozen=True)
 class Draw:
     """One name under `sample.of`. `unit` is shown and is no part of any job.
@@ -409,6 +416,10 @@ class Block:
     path: Path
     shuffle: int | None = None
     take: Take = Take()
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return tuple(source for source in self.sources if isinstance(source, Sample))
 
 
 # ── worker, inputs, cluster, results ─────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from ..diagnostics import Path, Problem
 from .ensemble import (
@@ -19,6 +20,7 @@ from .ensemble import (
     Triangular,
     TruncNormal,
     Uniform,
+    has_ends,
 )
 from .scalars import shortened
 from .schema import nearest
@@ -26,7 +28,7 @@ from .schema import nearest
 
 def _samples(ensemble: Ensemble) -> Iterator[Sample]:
     for block in ensemble.blocks:
-        yield from (source for source in block.sources if isinstance(source, Sample))
+        yield from block.samples
 
 
 # ── distributions ────────────────────────────────────────────────────────────────────────────
@@ -142,9 +144,6 @@ def _check_power_of_two(sample: Sample) -> Iterator[Problem]:
         yield Problem("not-a-power-of-two", (*sample.path, "n"), message, hint, "warning")
 
 
-_ENDLESS = ("normal", "lognormal", "exponential", "weibull", "gamma", "poisson", "scipy")
-
-
 def _check_morris(sample: Sample) -> Iterator[Problem]:
     levels = sample.options["levels"]
     if levels % 2:
@@ -152,10 +151,8 @@ def _check_morris(sample: Sample) -> Iterator[Problem]:
         path = (*sample.path, "levels")
         yield Problem("odd-levels", path, message, f"levels: {levels - 1 or 2} or levels: {levels + 1}")
     for draw in sample.draws:
-        kind = type(draw.distribution).__name__.lower()
-        cut = draw.distribution
-        is_open = isinstance(cut, TruncNormal) and (cut.low is None or cut.high is None)
-        if kind in _ENDLESS or is_open:
+        if not has_ends(draw.distribution):
+            kind = type(draw.distribution).__name__.lower()
             message = f'"{draw.name}" has no end, and morris walks from end to end'
             hint = "uniform, loguniform, triangular, beta, integers, choice, or truncnormal with min and max"
             yield Problem("no-ends", (*draw.path, kind), message, hint)
@@ -219,8 +216,8 @@ def _check_groups(sample: Sample, draws: Mapping[str, Draw]) -> Iterator[Problem
             first.setdefault(name, path)
 
 
-def _not_drawn(name: str, path: Path, draws: Mapping[str, Draw], at: str) -> Problem:
+def _not_drawn(name: str, path: Path, draws: Mapping[str, Draw], at: Literal["key", "value"]) -> Problem:
     close = nearest(name, draws)
     hint = f'did you mean "{close}"?' if close else f"drawn here: {', '.join(list(draws)[:20])}{', …' if len(draws) > 20 else ''}"
     message = f'"{shortened(name)}" is not drawn by this sample'
-    return Problem("not-drawn-here", path, message, hint, at="key" if at == "key" else "value")
+    return Problem("not-drawn-here", path, message, hint, at=at)
