@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudburst.spec.schema import as_yaml, examples, the_schema
+from cloudburst.words import listed
 
 PAGE = Path(__file__).with_name("reference.md")
 
@@ -164,16 +165,16 @@ def kind(schema: Schema) -> str:
 
 
 def _choice(schema: Schema) -> str | None:
-    return _either([f"`{value}`" for value in schema["enum"]]) if "enum" in schema else None
+    return listed((f"`{value}`" for value in schema["enum"]), "or") if "enum" in schema else None
 
 
 def _types(schema: Schema) -> str:
     if schema.get("title") in _WORDS and schema.get("type") == "string":
         return str(schema["title"])
-    listed = schema.get("type", [])
-    names = [listed] if isinstance(listed, str) else list(listed)
+    given = schema.get("type", [])
+    names = [given] if isinstance(given, str) else list(given)
     words = [_list_of(schema) if name == "array" else _TYPES[name] for name in names]
-    return _either(words) if words else "any value"
+    return listed(words, "or") if words else "any value"
 
 
 def _list_of(schema: Schema) -> str:
@@ -205,10 +206,6 @@ def limits(schema: Schema) -> Iterator[str]:
         yield f"{low} or more"
     if schema.get("uniqueItems"):
         yield "none twice"
-
-
-def _either(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 
 
 _DEFAULT = re.compile(r" ?Default: (.+?)\.(?= [A-Z]|$)")

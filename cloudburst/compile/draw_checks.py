@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..diagnostics import Problem
 from ..spec.ensemble import Draw, Ensemble, Sample
+from ..words import listed
 from . import correlation, designs, library
 from .distributions import needs_library
 from .draws import MOST_ROWS, drawn
@@ -80,7 +81,7 @@ def _impossible(sample: Sample, group: tuple[str, ...]) -> Problem:
         if first in group and second in group
     ]
     places = [(*sample.path, "correlate", first, second) for first, second in pairs]
-    names = ", ".join(f'"{name}"' for name in group[:-1]) + f' and "{group[-1]}"'
+    names = listed(f'"{name}"' for name in group)
     said = ", ".join(f"{first} and {second} {sample.correlate[first][second]:g}" for first, second in pairs)
     share = correlation.largest_share(group, sample.correlate)
     hint = f"what some pairs have in common binds the others; all of these times {share:g} would be possible"

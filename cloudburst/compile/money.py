@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from ..diagnostics import Path, Problem
+from ..words import count
 
 HOUR = 3600
 LEAST_SECONDS = 60
@@ -182,8 +183,9 @@ def _because(
 ) -> str:
     parts = [f"{usd(spent)} spent"] if spent else []
     if slots and seconds_per_job is not None:
-        jobs = f"{to_do:,} job{'' if to_do == 1 else 's'}"
-        parts.append(f"{jobs} × {spell(seconds_per_job)} / {slots:,} at a time × {price(hourly)}")
+        parts.append(
+            f"{count(to_do, 'job')} × {spell(seconds_per_job)} / {slots:,} at a time × {price(hourly)}"
+        )
         return " + ".join(parts)
     if terms.ttl is None:
         parts.append(f"{price(hourly)} until destroyed")

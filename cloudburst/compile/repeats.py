@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..spec.ensemble import Block, Ensemble, Replicates, Sample, Value
+from ..words import listed
 from .filters import axes
 from .identity import canonical
 from .jobs import Job, Jobs
@@ -193,7 +194,4 @@ def _absent(block: Block, job: Job) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [f"`{name}`" for name in names[:3]]
-    if len(names) > len(shown):
-        shown.append(f"{len(names) - len(shown)} more")
-    return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return listed((f"`{name}`" for name in names), most=3)

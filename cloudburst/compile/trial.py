@@ -13,6 +13,7 @@ from ..diagnostics import Path, Problem
 from ..spec.ensemble import Block, Ensemble, InfluxSink, Table, Value
 from ..spec.moments import is_moment
 from ..spec.schema import as_yaml
+from ..words import count
 from .draws import Draws
 from .effort import A_LARGE_VALUE, Effort, is_drawn
 from .effort import of_templates as effort_of_templates
@@ -177,7 +178,7 @@ def _why_never(block: BlockSpace, entry: Exclusion) -> str:
 def try_take(block: BlockSpace) -> Iterator[Problem]:
     """A `take` that begins behind the last row."""
     if block.available and not block.count:
-        rows = f"{block.available:,} row{'' if block.available == 1 else 's'}"
+        rows = count(block.available, "row")
         message = f"this skips all {rows} of block `{block.block.name}`: nothing is left of it"
         hint = f"skip fewer than {block.available:,}, or take the block out"
         yield Problem("take-nothing", (*block.block.path, "take"), message, hint, "warning")

@@ -17,6 +17,7 @@ from ..compile.fleet import Machine
 from ..compile.stack import stack_name
 from ..errors import ControllerError, FileStoreError, ProviderError, Unreachable
 from ..spec.ensemble import Ensemble
+from ..words import count
 from . import run_lock
 from .digitalocean import estate
 from .digitalocean.account import Account, open_account
@@ -110,7 +111,7 @@ class RentedAfar:
         else:
             forget_rentals(self._places)
             shutil.rmtree(Ring(self._places).directory, ignore_errors=True)
-        machines = f"{len(rentals)} machine{'' if len(rentals) == 1 else 's'}"
+        machines = count(len(rentals), "machine")
         return f"its machines have cost {money.usd(money.cost(rentals, now))} ({machines}, by this machine's clock)"
 
 

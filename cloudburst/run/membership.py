@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 from typing import Literal, TypeVar
 
 from ..errors import ProviderError
+from ..words import listed
 from .contexts import Docker
 from .networks import BRIDGES, POOLS, Networks, choose
 from .swarm import MEMBER, PORT, Bridge, Node, Standing
@@ -55,7 +56,7 @@ def check_members(members: Sequence[Member]) -> None:
         raise ProviderError(f"{name} is named {len(twins)} times", "each machine is named once")
     for address, twins in _twice((member.address, member) for member in members if member.address):
         raise ProviderError(
-            f"{_listed(member.name for member in twins)} are both at {address}",
+            f"{listed(member.name for member in twins)} are both at {address}",
             "they are one machine, or `network` has to name one in which they have addresses of their own",
         )
 
@@ -77,7 +78,7 @@ def check_machines(seen: Sequence[Seen]) -> None:
             )
     for host, twins in _twice((one.standing.name, one) for one in seen):
         raise ProviderError(
-            f"{_listed(one.name for one in twins)} have the same host name {host}: "
+            f"{listed(one.name for one in twins)} have the same host name {host}: "
             "what they report could not be told apart",
             "give each its own (`hostnamectl set-hostname`) and restart Docker there",
         )
@@ -208,7 +209,7 @@ def _not_ours(machine: Seen) -> ProviderError:
 
 
 def _elsewhere(machine: Seen) -> ProviderError:
-    managers = _listed(machine.standing.managers)
+    managers = listed(machine.standing.managers)
     return ProviderError(
         f"{machine.name} is in another swarm already, the one of {managers}: it is left as it is",
         f"to use that swarm: `provider: {{swarm: {{host: …}}}}` with its manager; else `docker swarm leave` on {machine.name}",
@@ -227,12 +228,6 @@ def _unready(machine: Seen) -> ProviderError:
         f"Docker on {machine.name} is not ready to be in a swarm: its state is {machine.standing.swarm}",
         "over there: `docker info` says more; `docker swarm leave --force` makes it forget an old one",
     )
-
-
-def _listed(words: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    *most, last = [*words] or [""]
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _twice(pairs: Iterable[tuple[str, _T]]) -> Iterator[tuple[str, list[_T]]]:

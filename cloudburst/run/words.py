@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from ..words import count
 
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 row`, `1,380 rows`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+__all__ = ["count", "duration", "rate"]
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from ..diagnostics import Path, Problem
+from ..words import count
 from .ensemble import (
     Beta,
     Choice,
@@ -110,20 +111,16 @@ def _empty_range(draw: Draw, kind: str, why: str, low: float, high: float) -> Pr
     return Problem("empty-range", (*draw.path, kind), message, f"the lower bound comes first{order}")
 
 
-def _check_weights(draw: Draw, count: int, weights: tuple[float, ...]) -> Iterator[Problem]:
+def _check_weights(draw: Draw, values: int, weights: tuple[float, ...]) -> Iterator[Problem]:
     path = (*draw.path, "weights")
-    if len(weights) != count:
-        message = f'"{draw.name}" has {_counted(count, "value")} and {_counted(len(weights), "weight")}'
-        related = (((*draw.path, "choice"), f"{_counted(count, 'value')} here"),)
+    if len(weights) != values:
+        message = f'"{draw.name}" has {count(values, "value")} and {count(len(weights), "weight")}'
+        related = (((*draw.path, "choice"), f"{count(values, 'value')} here"),)
         yield Problem("unequal-weights", path, message, "one weight for each value", related=related)
     if sum(weights) <= 0:
         yield Problem(
             "no-weight", path, f'no value of "{draw.name}" can ever be drawn', "one weight has to be above 0"
         )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 # ── designs ──────────────────────────────────────────────────────────────────────────────────

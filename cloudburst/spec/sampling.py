@@ -12,6 +12,7 @@ from pathlib import Path as File
 from typing import Any, Final
 
 from ..diagnostics import Path, Problem
+from ..words import listed
 from .ensemble import (
     Beta,
     Choice,
@@ -102,9 +103,7 @@ def _methods_with(key: str) -> tuple[str, ...]:
 
 
 def _strange(key: str, name: str, path: Path) -> Problem:
-    methods = _methods_with(key)
-    said = f"{', '.join(methods[:-1])} and {methods[-1]}" if len(methods) > 1 else methods[0]
-    message = f"`{key}` means nothing to {name}: it belongs to {said}"
+    message = f"`{key}` means nothing to {name}: it belongs to {listed(_methods_with(key))}"
     return Problem("option-of-another-method", (*path, key), message, "take it out", at="key")
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from .. import assets
 from ..diagnostics import MOST_TOLD, Path, Problem, are_too_many, first_told, too_many
+from ..words import listed
 from .later import address, later_key, later_value
 from .scalars import invisible, shortened
 
@@ -309,10 +310,10 @@ def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
     if len(present) == 1:
         return  # what goes wrong beside it has its own problem
     if present:
-        message = f"{mistake.subject} has {_listed(present, 'and')}, and only one of them can stand"
+        message = f"{mistake.subject} has {listed(_quoted(present))}, and only one of them can stand"
         yield Problem("too-many-kinds", (*mistake.path, present[1]), message, "keep one", at="key")
     else:
-        message, hint = f"{mistake.subject} needs {_listed(keys, 'or')}", _for_example(mistake.schema)
+        message, hint = f"{mistake.subject} needs {listed(_quoted(keys), 'or')}", _for_example(mistake.schema)
         yield Problem("missing-key", mistake.path, message, hint, at="key")
 
 
@@ -372,7 +373,7 @@ def _wanted(mistake: Mistake) -> str:
     if mistake.title in _UNITS:
         return f"a {mistake.title}"
     names = [mistake.rule] if isinstance(mistake.rule, str) else mistake.rule
-    return _listed([_TYPE_WORDS[name] for name in names if name != "null"], "or", quoted=False)
+    return listed((_TYPE_WORDS[name] for name in names if name != "null"), "or")
 
 
 def _type_hint(mistake: Mistake) -> str:
@@ -426,8 +427,7 @@ def _not_one_of(mistake: Mistake) -> Iterator[Problem]:
         return
     words = [*mistake.rule, *kinds]
     close = nearest(mistake.value, words)
-    known = _listed(words, "or") if len(words) > 1 else f'"{words[0]}"'
-    hint = f'did you mean "{close}"?' if close else f"write {known}"
+    hint = f'did you mean "{close}"?' if close else f"write {listed(_quoted(words), 'or')}"
     if not close and len(mistake.rule) == 1:
         hint = _for_example(mistake.schema)
     yield Problem("unknown-value", mistake.path, f"{described(mistake.value)} is no {mistake.title}", hint)
@@ -585,9 +585,8 @@ def described(value: Any) -> str:
             return "a map"
 
 
-def _listed(words: Iterable[str], last: str, *, quoted: bool = True) -> str:
-    parts = [f'"{word}"' if quoted else word for word in words]
-    return f"{', '.join(parts[:-1])} {last} {parts[-1]}" if len(parts) > 1 else parts[0]
+def _quoted(words: Iterable[str]) -> Iterator[str]:
+    return (f'"{word}"' for word in words)
 
 
 def _for_example(schema: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "cloudburst"
 WORKER = ROOT / "worker" / "cloudburst_worker"
 
 ROOMS = ("base", "spec", "compile", "run", "cli")
-BASE = {"diagnostics", "errors", "secret", "assets", "__init__"}
+BASE = {"diagnostics", "errors", "secret", "assets", "words", "__init__"}
 
 # Each vendor package has one home; what is written here is the whole list of exceptions.
 HOMES = {

@@ -18,7 +18,7 @@ from ...spec.canonical import DROPLET_IMAGE
 from ...spec.ensemble import Ensemble
 from ...spec.scalars import shortened
 from ...spec.schema import nearest
-from ..words import count
+from ...words import count, listed
 from .account import Account
 from .machines import machine_of
 from .names import study_tag
@@ -192,11 +192,11 @@ def check_region(answers: Answers) -> Iterator[Problem]:
     if region is None:
         names = {one.name: one.slug for one in answers.regions.values()}
         close = meant(written, answers.regions) or names.get(meant(written, names) or "")
-        hint = f'did you mean "{close}"?' if close else f"there are {_listed(open_ones, len(open_ones))}"
+        hint = f'did you mean "{close}"?' if close else f"there are {listed(open_ones)}"
         yield Problem("unknown-region", path, f'DigitalOcean has no region "{shortened(written)}"', hint)
     elif not region.available and answers.is_anything_new:
         message = f"{region.slug} ({region.name}) takes no new machines"
-        yield Problem("region-closed", path, message, f"open are {_listed(open_ones, len(open_ones))}")
+        yield Problem("region-closed", path, message, f"open are {listed(open_ones)}")
 
 
 def check_sizes(answers: Answers) -> Iterator[Problem]:
@@ -211,7 +211,7 @@ def check_sizes(answers: Answers) -> Iterator[Problem]:
             yield Problem("size-gone", path, message, _instead(answers, size))
         elif answers.is_open and answers.is_new(role) and not answers.sold(size):
             message = f"{size.slug} is not to be had in {answers.option('region')}"
-            places = f"it is in {_listed(size.regions, SHOWN)}"
+            places = f"it is in {listed(size.regions, most=SHOWN)}"
             hint = "; ".join(filter(None, (places, _instead(answers, size))))
             yield Problem("size-not-here", path, message, hint)
 
@@ -220,7 +220,7 @@ def _unknown_size(answers: Answers, path: Path, written: str) -> Problem:
     if close := meant(written, answers.sizes):
         hint = f'did you mean "{close}"?'
     else:
-        some = _listed([size.slug for size in answers.here], SHOWN)
+        some = listed([size.slug for size in answers.here], most=SHOWN)
         hint = f"`doctl compute size list` shows them; the smallest here: {some}" if some else ""
     return Problem("unknown-size", path, f'DigitalOcean has no size "{shortened(written)}"', hint)
 
@@ -262,8 +262,8 @@ def check_image(answers: Answers) -> Iterator[Problem]:
         yield Problem("unknown-image", path, f'there is no image "{shortened(written)}"', hint)
     elif len(answers.images) > 1:
         message = f'{len(answers.images)} of your images are called "{shortened(written)}"'
-        ids = [f"{image.id} ({_listed(image.regions, SHOWN)})" for image in answers.images]
-        hint = f"name the one that is meant by its id: {_listed(ids, SHOWN)}"
+        ids = [f"{image.id} ({listed(image.regions, most=SHOWN)})" for image in answers.images]
+        hint = f"name the one that is meant by its id: {listed(ids, most=SHOWN)}"
         yield Problem("ambiguous-image", path, message, hint)
     else:
         yield from _check_the_image(answers, answers.images[0], path)
@@ -273,7 +273,7 @@ def _check_the_image(answers: Answers, image: Image, path: Path) -> Iterator[Pro
     shown = image.slug or f"{shortened(image.name)} (id {image.id})"
     if answers.region is not None and answers.region.slug not in image.regions:
         region = answers.region.slug
-        where = f"it is in {_listed(image.regions, SHOWN)}" if image.regions else "it is in no region yet"
+        where = f"it is in {listed(image.regions, most=SHOWN)}" if image.regions else "it is in no region yet"
         move = f"`doctl compute image-action transfer {image.id} --region {region}` brings it there"
         hint = where if image.public else f"{where}; {move}"
         yield Problem("image-not-here", path, f"the image {shown} is not in {region}", hint)
@@ -304,7 +304,9 @@ def check_vpc(answers: Answers) -> Iterator[Problem]:
             f"the VPC {shortened(vpc.name)} is in {vpc.region}, and the machines in {answers.region.slug}"
         )
         hint = (
-            f"there you have {_listed(here, SHOWN)}" if here else "leave it out, and the study gets its own"
+            f"there you have {listed(here, most=SHOWN)}"
+            if here
+            else "leave it out, and the study gets its own"
         )
         yield Problem("vpc-not-here", path, message, hint, related=(((*HERE, "region"), "the region"),))
 
@@ -362,12 +364,3 @@ def _bytes(size: Size) -> int:
 
 def _gigabytes(number: int) -> str:
     return f"{number / 2**30:.3g} GiB"
-
-
-def _listed(words: Iterable[str], most: int) -> str:
-    """`a, b and c`, or `a, b and 7 more`."""
-    all_of_them = list(words)
-    shown = all_of_them[:most]
-    if left := len(all_of_them) - len(shown):
-        return f"{', '.join(shown)} and {left} more"
-    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from ...compile.fleet import Machine, machine_name
 from ...compile.money import price
+from ...words import listed
 from .account import Account
 from .names import role_tag, study_tag
 from .nouns import Droplet
@@ -65,8 +66,3 @@ def what_stands(machines: Sequence[Machine]) -> str:
         return ""
     named = [f"{one.name} (id {one.id}{', off' if one.status == 'off' else ''})" for one in machines]
     return f"{listed(named)} {'stand' if len(named) > 1 else 'stands'}, {price(hourly(machines))}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

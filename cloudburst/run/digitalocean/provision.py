@@ -18,6 +18,7 @@ from ...compile.fleet import Change, Machine, Role, Wanted, decide
 from ...compile.money import Rental
 from ...errors import CloudBurstError, ProviderError, SpecError
 from ...secret import Secret
+from ...words import listed
 from ..events import Doing, Note, OnEvent, StopSignal, Warned
 from ..link import Link
 from ..observe import Study
@@ -31,7 +32,6 @@ from .handover import arm, bring_token, first_words, reaper_token, told_rentals
 from .keys import PublicKey, own_keys, read_public_key
 from .machines import (
     Fleet,
-    listed,
     machine_of,
     manager_of,
     standing_machines,
@@ -185,8 +185,8 @@ class Provision:
 
     def _are_gone(self, leaving: Sequence[Machine]) -> bool:
         """Whoever is listed is told again: it may have been too young to go."""
-        listed_still = {one.id for one in standing_machines(self._account, self._name)}
-        staying = [one for one in leaving if one.id in listed_still]
+        still = {one.id for one in standing_machines(self._account, self._name)}
+        staying = [one for one in leaving if one.id in still]
         for machine in staying:
             self._delete(machine)
         return not staying
