@@ -112,7 +112,7 @@ def _by_id(digits: str, jobs: Lazy[Job], ledger: Ledger | None) -> Named:
     )
 
 
-def _still_there(id: str, jobs: Lazy[Job], ledger: Ledger) -> Job | None:  # noqa: A002 - the glossary's word
+def _still_there(id: str, jobs: Lazy[Job], ledger: Ledger) -> Job | None:
     outcome = ledger.outcome(id)
     return next(iter(locate(jobs, [outcome])), None) if outcome else None
 

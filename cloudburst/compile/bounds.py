@@ -41,11 +41,9 @@ def names_in_bounds(axes: tuple[Axis, ...]) -> frozenset[str]:
     return frozenset[str]().union(*(expression(source).names for source in sources))
 
 
-def as_written(axis: Axis) -> str:
+def as_written(name: str, values: Bounded) -> str:
     """`m from 1 to n * 2`."""
-    values = axis.values
-    assert isinstance(values, Bounded)  # noqa: S101  asked of no other
-    return f"{axis.name} from {values.start} to {values.stop}"
+    return f"{name} from {values.start} to {values.stop}"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Seen:
         self._heaps = [bytearray() for _ in range(256)]
         self._order = bytearray()
 
-    def add(self, id: str) -> None:  # noqa: A002 - the glossary's word
+    def add(self, id: str) -> None:
         data = bytes.fromhex(id)
         self._heaps[data[0]] += data
         if len(self._order) < MOST_REMEMBERED:

@@ -142,7 +142,8 @@ def label(source: Written) -> str:
     if isinstance(source, Oat):
         return "one at a time"
     return "+".join(
-        as_written(axis) if isinstance(axis.values, Bounded) else axis.name for axis in axes(source)
+        as_written(axis.name, axis.values) if isinstance(axis.values, Bounded) else axis.name
+        for axis in axes(source)
     )
 
 

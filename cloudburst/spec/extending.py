@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path as File
 from typing import Any, Final
 
@@ -122,11 +123,8 @@ def _joined(chain: list[Document]) -> Document:
     study = chain[0]
     if study.root is None or len(chain) == 1:
         return study
-    whole: _Part | None = None
-    for read in reversed(chain):
-        part = _part(read, study)
-        whole = part if whole is None else _merged(part, whole, ())
-    assert whole is not None  # noqa: S101  a chain has a file
+    farthest_first = (_part(read, study) for read in reversed(chain))
+    whole = reduce(lambda far, near: _merged(near, far, ()), farthest_first)
     return replace(
         study,
         value={key: item for key, item in whole.value.items() if key != KEY},

@@ -12,11 +12,11 @@ from cloudburst.compile.space import Row
 from cloudburst.run.results import AT_ONCE, failures, first_line, join
 
 
-def job(index: int, id: str) -> Job:  # noqa: A002
+def job(index: int, id: str) -> Job:
     return Job(Row(index, "main", {"x": index}, None), id, {"x": index}, None)
 
 
-def failed(id: str, row: int) -> dict[str, Any]:  # noqa: A002
+def failed(id: str, row: int) -> dict[str, Any]:
     return {"id": id, "row": row, "status": "failed", "payload": "p", "error": "boom"}
 
 

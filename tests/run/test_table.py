@@ -30,7 +30,7 @@ FIXED_FIRST = ["row", "id", "block", "replicate"]
 FIXED_LAST = ["status", "attempts", "started", "seconds", "worker", "payload", "error"]
 
 
-def job(index: int, values: Mapping[str, Any], *, replicate: int | None = None, id: str | None = None) -> Job:  # noqa: A002
+def job(index: int, values: Mapping[str, Any], *, replicate: int | None = None, id: str | None = None) -> Job:
     return Job(Row(index, "main", values, replicate), id or f"{index:020x}", dict(values), None)
 
 

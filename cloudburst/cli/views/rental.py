@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .grid import grid
@@ -207,7 +207,7 @@ def _switch(rental: Form) -> str:
 
 def clock(moment: float, now: float) -> str:
     """`21:40` today, else with the date, in the time of this machine."""
-    then, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(now)  # noqa: DTZ006 - a wall clock
+    then, today = (datetime.fromtimestamp(at, UTC).astimezone() for at in (moment, now))
     return f"{then:%H:%M}" if then.date() == today.date() else f"{then:%Y-%m-%d %H:%M}"
 
 

@@ -117,7 +117,7 @@ class Account:
     def own_images(self) -> tuple[Image, ...]:
         return _each(nouns.read_image, self._library("get_my_images"))
 
-    def delete_image(self, id: int) -> bool:  # noqa: A002 - the API's word
+    def delete_image(self, id: int) -> bool:
         """Whether it was there."""
         return self._transport.delete(f"images/{id}")
 
@@ -132,7 +132,7 @@ class Account:
         gpus = self._transport.listed("droplets", "droplets", type="gpus")
         return _each(nouns.read_droplet, {form.get("id"): form for form in (*plain, *gpus)}.values())
 
-    def droplet(self, id: int) -> Droplet | None:  # noqa: A002
+    def droplet(self, id: int) -> Droplet | None:
         """None is no proof: one that was just created may not be found for a moment."""
         form = self._transport.fetch(f"droplets/{id}")
         return None if form is None else _one(nouns.read_droplet, form, "droplet")
@@ -223,7 +223,7 @@ class Account:
         elders = sorted(there, key=lambda one: (one.created, one.id), reverse=True)
         return {one.name: one for one in elders}
 
-    def delete_droplet(self, id: int) -> bool:  # noqa: A002
+    def delete_droplet(self, id: int) -> bool:
         """Whether it was there. It may go on being listed for a while; ApiRefused when it cannot go yet."""
         return self._transport.delete(f"droplets/{id}")
 
@@ -251,7 +251,7 @@ class Account:
     def actions(self, droplet: int) -> tuple[Action, ...]:
         return _each(nouns.read_action, self._transport.listed(f"droplets/{droplet}/actions", "actions"))
 
-    def action(self, id: int) -> Action | None:  # noqa: A002
+    def action(self, id: int) -> Action | None:
         form = self._transport.fetch(f"actions/{id}")
         return None if form is None else _one(nouns.read_action, form, "action")
 
@@ -308,14 +308,14 @@ class Account:
             lambda: _one(nouns.read_key, self._transport.send("account/keys", body), "ssh_key"),
         )
 
-    def delete_key(self, id: int) -> bool:  # noqa: A002
+    def delete_key(self, id: int) -> bool:
         return self._transport.delete(f"account/keys/{id}")
 
     # ── firewalls ────────────────────────────────────────────────────────────────────────────
     def firewalls(self) -> tuple[Firewall, ...]:
         return _each(nouns.read_firewall, self._transport.listed("firewalls", "firewalls"))
 
-    def firewall(self, id: str) -> Firewall | None:  # noqa: A002
+    def firewall(self, id: str) -> Firewall | None:
         form = self._transport.fetch(f"firewalls/{id}")
         return None if form is None else _one(nouns.read_firewall, form, "firewall")
 
@@ -336,7 +336,7 @@ class Account:
         form = self._transport.put(f"firewalls/{firewall.id}", _firewall_form(firewall))
         return _one(nouns.read_firewall, form, "firewall")
 
-    def add_rules(self, id: str, *, inbound: Sequence[Rule] = (), outbound: Sequence[Rule] = ()) -> None:  # noqa: A002
+    def add_rules(self, id: str, *, inbound: Sequence[Rule] = (), outbound: Sequence[Rule] = ()) -> None:
         """Said twice it is as once: rules are a set. Should the API mind that one is there, it is there."""
         body = {
             name: [rule.to_form(ends) for rule in rules]
@@ -353,14 +353,14 @@ class Account:
             if now is None or not _lets_by(now, inbound, outbound):
                 raise
 
-    def delete_firewall(self, id: str) -> bool:  # noqa: A002
+    def delete_firewall(self, id: str) -> bool:
         return self._transport.delete(f"firewalls/{id}")
 
     # ── VPCs ─────────────────────────────────────────────────────────────────────────────────
     def vpcs(self) -> tuple[Vpc, ...]:
         return _each(nouns.read_vpc, self._library("get_all_vpcs"))
 
-    def vpc(self, id: str) -> Vpc | None:  # noqa: A002
+    def vpc(self, id: str) -> Vpc | None:
         form = self._transport.fetch(f"vpcs/{id}")
         return None if form is None else _one(nouns.read_vpc, form, "vpc")
 
@@ -375,7 +375,7 @@ class Account:
             lambda: _one(nouns.read_vpc, self._transport.send("vpcs", body), "vpc"),
         )
 
-    def vpc_members(self, id: str) -> tuple[VpcMember, ...]:  # noqa: A002
+    def vpc_members(self, id: str) -> tuple[VpcMember, ...]:
         try:
             forms = self._transport.listed(f"vpcs/{id}/members", "members")
         except ApiRefused as error:
@@ -384,7 +384,7 @@ class Account:
             return ()
         return _each(nouns.read_member, forms)
 
-    def delete_vpc(self, id: str) -> bool:  # noqa: A002
+    def delete_vpc(self, id: str) -> bool:
         """ApiRefused (403 or 409) while it has members, and for a region's default."""
         return self._transport.delete(f"vpcs/{id}")
 

@@ -28,7 +28,7 @@ class ApiRefused(ProviderError):
         hint: str = "",
         *,
         status: int,
-        id: str = "",  # noqa: A002 - the API's word
+        id: str = "",
         said: str = "",
         retry_after: float | None = None,
         lasting: bool = False,
