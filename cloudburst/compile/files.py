@@ -32,7 +32,7 @@ def axes_of_files(block: Block) -> tuple[Axis, ...]:
     return tuple(axis for source in block.sources for axis in axes(source) if isinstance(axis.values, Files))
 
 
-def all_axes(ensemble: Ensemble) -> Iterator[Axis]:
+def all_axes_of_files(ensemble: Ensemble) -> Iterator[Axis]:
     """The same of a whole study."""
     for block in ensemble.blocks:
         yield from axes_of_files(block)

@@ -79,7 +79,6 @@ NOTHING = Decimal(0)
 
 _OPTIONS: Path = ("cluster", "provider", "digitalocean")
 REGION: Path = (*_OPTIONS, "region")
-IMAGE: Path = (*_OPTIONS, "image")
 WORKERS: Path = ("cluster", "workers")
 SIZES: dict[Role, Path] = {"manager": (*_OPTIONS, "manager"), "worker": (*_OPTIONS, "worker")}
 

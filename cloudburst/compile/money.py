@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from ..diagnostics import Path, Problem
+from ..spec.ensemble import Cluster
 from ..words import count
 
 HOUR = 3600
@@ -109,6 +110,18 @@ class Terms:
     @property
     def reserve(self) -> Decimal:
         return _for(self.manager, self.keep_results) if self.gives_back else NOTHING
+
+
+def terms_of(cluster: Cluster, manager: Decimal) -> Terms:
+    """Those of a file; the manager costs `manager` US dollars an hour."""
+    return Terms(
+        ttl=cluster.ttl,
+        idle_stop=cluster.idle_stop,
+        max_cost=cluster.max_cost,
+        keep_results=cluster.keep_results,
+        manager=manager,
+        gives_back=cluster.reaper_token is not None,
+    )
 
 
 def estimate(

@@ -14,7 +14,7 @@ from ..diagnostics import Problem
 from ..spec.ensemble import Cluster, Ensemble
 from . import fleet, money
 from .fleet import Change, FleetConflict, Machine, Wanted
-from .money import Estimate, Rental, Terms
+from .money import Estimate, Rental
 from .switch import SwitchState
 
 
@@ -105,23 +105,12 @@ def slots_of(ensemble: Ensemble, cpus: int, memory: int) -> int:
 
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────
-def terms_of(cluster: Cluster, manager: Decimal) -> Terms:
-    return Terms(
-        ttl=cluster.ttl,
-        idle_stop=cluster.idle_stop,
-        max_cost=cluster.max_cost,
-        keep_results=cluster.keep_results,
-        manager=manager,
-        gives_back=cluster.reaper_token is not None,
-    )
-
-
 def estimate_of(rental: Rented, cluster: Cluster, *, to_do: int, seconds_per_job: float | None) -> Estimate:
     """What `to_do` more jobs will cost on the fleet that is wanted."""
     new = sum(change.verb in ("create", "replace") for change in rental.changes)
     return money.estimate(
         rental.hourly_after,
-        terms_of(cluster, rental.manager),
+        money.terms_of(cluster, rental.manager),
         to_do=to_do,
         slots=rental.slots,
         seconds_per_job=seconds_per_job,

@@ -14,7 +14,7 @@ from typing import Any
 from .. import assets
 from ..spec.ensemble import Ensemble
 from .fleet import Role, machine_name
-from .money import HOUR, Rental, Terms, cost
+from .money import HOUR, NOTHING, Rental, cost, terms_of
 from .stack import stack_name
 
 FORMAT = 1
@@ -22,7 +22,6 @@ FORMAT = 1
 HOME = "/var/lib/cloudburst"
 CONFIG_PATH = f"{HOME}/switch.json"
 TOKEN_PATH = f"{HOME}/reaper-token"
-STATE_PATH = f"{HOME}/switch-state.json"
 PROGRAM_PATH = "/usr/local/lib/cloudburst/switch.py"
 """Where things are on a machine. The token's file is root's alone (0600) and comes over ssh."""
 SERVICE = "cloudburst-switch.service"
@@ -96,15 +95,9 @@ def _deadline(ensemble: Ensemble, rentals: Sequence[Rental], armed: float, role:
 
 def _reserve(ensemble: Ensemble, rentals: Sequence[Rental]) -> Decimal:
     """What the manager's waiting for its results to be fetched will cost."""
-    cluster, name = ensemble.cluster, machine_name(ensemble.name, "manager")
+    name = machine_name(ensemble.name, "manager")
     managing = [rental.hourly for rental in rentals if rental.name == name and rental.until is None]
-    terms = Terms(
-        cluster.ttl,
-        keep_results=cluster.keep_results,
-        manager=max(managing, default=Decimal(0)),
-        gives_back=cluster.reaper_token is not None,
-    )
-    return terms.reserve
+    return terms_of(ensemble.cluster, max(managing, default=NOTHING)).reserve
 
 
 def max_cost_moment(rentals: Sequence[Rental], limit: Decimal, now: float) -> float | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..compile.files import all_axes
+from ..compile.files import all_axes_of_files
 from ..compile.payload import Contents, Payload, survey_tree
 from ..diagnostics import MOST_TOLD, Problem, first_told
 from ..errors import CloudBurstError
@@ -132,7 +132,7 @@ def resolve_files(ensemble: Ensemble, base: Path, cache: HashCache) -> ResolvedI
     """The files that are values, each once. Raises CloudBurstError for one that changes while it is read."""
     found: dict[str, ResolvedInput] = {}
     problems: list[Problem] = []
-    for axis in all_axes(ensemble):
+    for axis in all_axes_of_files(ensemble):
         place = (*axis.path, "glob")
         for path in axis.values.values if isinstance(axis.values, Files) else ():
             if str(path) not in found:

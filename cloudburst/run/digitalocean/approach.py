@@ -81,7 +81,6 @@ class Patience:
     ready: float = 900.0
     gone: float = 300.0
     action: float = 300.0
-    drained: float = 300.0
     settle: float = SETTLE
     look_every: float = 2.0
 

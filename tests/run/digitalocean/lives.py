@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pytest
 
 NAMES = ("cb-waves-manager", "cb-waves-worker-1", "cb-waves-worker-2", "cb-waves-worker-3")
-HURRY = Patience(active=60.0, answer=10.0, ready=10.0, gone=60.0, action=60.0, drained=1.0, look_every=0.001)
+HURRY = Patience(active=60.0, answer=10.0, ready=10.0, gone=60.0, action=60.0, look_every=0.001)
 
 
 @dataclass

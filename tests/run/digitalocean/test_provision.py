@@ -46,9 +46,7 @@ SPEC: dict[str, Any] = {
         "ssh_keys": [],
     },
 }
-HURRY = Patience(
-    active=3.0, answer=1.5, ready=1.5, gone=5.0, action=10.0, drained=1.0, settle=1.0, look_every=0.01
-)
+HURRY = Patience(active=3.0, answer=1.5, ready=1.5, gone=5.0, action=10.0, settle=1.0, look_every=0.01)
 """Seconds; enough for machines that are only played."""
 
 
