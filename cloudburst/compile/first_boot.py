@@ -27,9 +27,6 @@ READY_PATH = f"{HOME}/ready"
 FAILED_PATH = f"{HOME}/failed"
 """One of them is there when the first boot is over; `failed` holds a sentence, and more lines of what a tool said."""
 
-METADATA_CHECK = ("iptables", "-w", "-t", "raw", "-S", "PREROUTING")
-"""What says whether containers reach the metadata service, without asking it."""
-
 Docker = Literal["distribution", "docker", "image"]
 
 _LIBRARY = PROGRAM_PATH.rpartition("/")[0]
@@ -61,16 +58,6 @@ class FirstBoot:
     authorized_keys: tuple[str, ...]
     docker: Docker
     switch: Mapping[str, Any]
-
-
-def closes_metadata(said: str) -> bool:
-    """Whether METADATA_CHECK's output has the rule, and none before it that lets packets by."""
-    for rule in said.splitlines():
-        if rule.split() == ["-A", "PREROUTING", "-d", "169.254.169.254/32", "-j", "DROP"]:
-            return True
-        if rule.endswith(("-j ACCEPT", "-j RETURN")):
-            return False
-    return False
 
 
 def user_data(boot: FirstBoot) -> str:

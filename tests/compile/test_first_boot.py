@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.metadata import closes_metadata
 from stack.parts import program
 
 from cloudburst import assets
 from cloudburst.compile import first_boot
-from cloudburst.compile.first_boot import FirstBoot, closes_metadata, user_data
+from cloudburst.compile.first_boot import FirstBoot, user_data
 from cloudburst.compile.switch import CONFIG_PATH, PROGRAM_PATH, switch_program
 from cloudburst.errors import ProviderError
 from cloudburst.secret import Secret

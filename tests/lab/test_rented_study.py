@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cloudburst.compile.first_boot import METADATA_CHECK, closes_metadata
 from cloudburst.compile.switch import CONFIG_PATH, TOKEN_PATH
 from lab import Host
 from lab.commands import until
+from lab.metadata import METADATA_CHECK, closes_metadata
 from lab.rented import RentedLab
 from lab.studies import Project, everywhere
 
