@@ -217,3 +217,15 @@ def _stored_series(row: int, files: Path) -> str:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     return digest
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Somebody at the terminal."""
+
+    def say(text: str) -> None:
+        stream = io.StringIO(text + "\n")
+        stream.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stdin", stream)
+
+    return say

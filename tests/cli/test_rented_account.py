@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,13 +140,11 @@ def test_what_is_left_is_found_without_any_file_and_given_back(imitation: Any, m
     assert imitation.account.left() == []
 
 
-def test_removing_asks(imitation: Any, make_project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_asks(imitation: Any, make_project: Any, answer: Any) -> None:
     leave("tanks")
     nowhere = make_project({})
     assert nowhere.run("orphans", "--remove").code == 2
-    stream = io.StringIO("n\n")
-    stream.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr(sys, "stdin", stream)
+    answer("n")
     ended = nowhere.on_a_terminal("orphans", "--remove")
     assert ended.code == 1
     assert "Remove all of that, whatever still computes there?" in ended.err
@@ -197,13 +193,9 @@ def test_what_cannot_be_removed_is_said_with_its_id_and_price() -> None:
 
 
 # ── destroy ──────────────────────────────────────────────────────────────────────────────────
-def test_destroy_shows_machines_with_their_price_and_asks(
-    rents: Any, imitation: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_destroy_shows_machines_with_their_price_and_asks(rents: Any, imitation: Any, answer: Any) -> None:
     leave("tanks", workers=2)
-    stream = io.StringIO("n\n")
-    stream.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr(sys, "stdin", stream)
+    answer("n")
     ended = rents.on_a_terminal("destroy")
     assert ended.code == 1
     assert "would remove from DigitalOcean: 3 droplets, 1 ssh key, 1 VPC" in ended.err

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -154,18 +154,6 @@ def rents_again(computed: Any, account: Account) -> Any:
     """Computed before, elsewhere: seven jobs done in a quarter of a second each, one failed."""
     computed.write({"ensemble.yaml": computed.read("ensemble.yaml") + CLUSTER})
     return computed
-
-
-@pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Somebody at the terminal."""
-
-    def say(text: str) -> None:
-        stream = io.StringIO(text + "\n")
-        stream.isatty = lambda: True  # type: ignore[method-assign]
-        monkeypatch.setattr(sys, "stdin", stream)
-
-    return say
 
 
 # ── plan ─────────────────────────────────────────────────────────────────────────────────────
