@@ -13,7 +13,7 @@ from itertools import chain
 from ..spec.ensemble import Axis, Block, Bounded, Cases, Draw, Ensemble, Method, Sample, Scipy, Value
 from .bounds import expressions_of
 from .distributions import needs_library
-from .draws import Draws, samples
+from .draws import Draws
 from .expressions import tokens
 from .filters import axes
 from .sources import HELD
@@ -105,7 +105,7 @@ class Effort:
         block = self._block.block
         return sum(
             draw.width * _of_a_draw(sample)
-            for sample in samples(block)
+            for sample in block.samples
             for draw in sample.draws
             if draw.name in names
         )
@@ -163,7 +163,7 @@ _AT_ONCE: Mapping[type, int] = {Scipy: MOST_DRAWN + 1}
 
 
 def _at_once(block: Block) -> Iterator[tuple[Sample, Draw]]:
-    for sample in samples(block):
+    for sample in block.samples:
         correlated = {name for first, others in sample.correlate.items() for name in (first, *others)}
         for draw in sample.draws:
             if needs_library(draw.distribution) or draw.name in correlated:

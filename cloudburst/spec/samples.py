@@ -215,6 +215,10 @@ def _check_groups(sample: Sample, draws: Mapping[str, Draw]) -> Iterator[Problem
 
 def _not_drawn(name: str, path: Path, draws: Mapping[str, Draw], at: Literal["key", "value"]) -> Problem:
     close = nearest(name, draws)
-    hint = f'did you mean "{close}"?' if close else f"drawn here: {', '.join(list(draws)[:20])}{', …' if len(draws) > 20 else ''}"
+    hint = (
+        f'did you mean "{close}"?'
+        if close
+        else f"drawn here: {', '.join(list(draws)[:20])}{', …' if len(draws) > 20 else ''}"
+    )
     message = f'"{shortened(name)}" is not drawn by this sample'
     return Problem("not-drawn-here", path, message, hint, at=at)

@@ -302,7 +302,7 @@ def _exactly_one(mistake: Mistake) -> Iterator[Problem]:
     companions_here = _lonely(mistake)
     if companions_here:
         key, others = companions_here
-        message = f'{mistake.subject} has {_listed(others, "and")}, and no "{key}"'
+        message = f'{mistake.subject} has {listed(others)}, and no "{key}"'
         yield Problem("missing-key", mistake.path, message, _for_example(mistake.schema), at="key")
         return
     if not present and mistake.path in mistake.crowd:
