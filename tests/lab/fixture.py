@@ -1,7 +1,8 @@
 """The lab in pytest: one for the session, in one process, on whichever machine can have one.
 
 A test that asks for `lab` needs nothing else: it is marked `lab` and `slow`, and runs in the one
-worker process that holds the lab.
+worker process that holds what it asked for. The swarm, the rented machines and the bare hosts share
+nothing, so each may be held by another.
 """
 
 from __future__ import annotations
@@ -125,18 +126,20 @@ def _locked(file: IO[str]) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests that use the lab, before anything selects by mark or by group."""
     for item in items:
-        if _uses_lab(item):
+        if ground := _ground(item):
             item.add_marker("lab")
             item.add_marker("slow")
-            item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(pytest.mark.xdist_group(ground))
             item.add_marker(_timeout(item), append=False)
 
 
-def _uses_lab(item: pytest.Item) -> bool:
-    """Does a test ask for one of these fixtures, and not for another of that name?"""
+def _ground(item: pytest.Item) -> str | None:
+    """Which of these fixtures a test asks for, and not for one that takes its name. Who wants both runs with `lab`."""
     definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    asked = (*definitions.get("lab", ()), *definitions.get("rented_lab", ()))
-    return any(one.func.__module__ == __name__ for one in asked)
+    for name in ("lab", "rented_lab"):
+        if name in definitions and definitions[name][-1].func.__module__ == __name__:
+            return name
+    return None
 
 
 def _timeout(item: pytest.Item) -> pytest.MarkDecorator:

@@ -20,7 +20,7 @@ from .studies import Machines, Project, everywhere, jobs_that_wait
 ON_HOSTS = (
     pytest.mark.lab,
     pytest.mark.slow,
-    pytest.mark.xdist_group("lab"),
+    pytest.mark.xdist_group("bare_hosts"),
     pytest.mark.timeout(600, func_only=True),
 )
 """The marks of a module of such tests."""

@@ -131,6 +131,7 @@ def names_resolve_late(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
+@pytest.mark.slow
 def test_names_may_resolve_late(
     cut_queue: Any, store: Any, cut_store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +322,7 @@ def test_a_store_that_stays_full_or_away_is_quoted(
         client.store(tmp_path / "made")
 
 
+@pytest.mark.slow
 def test_who_waits_for_the_store_keeps_its_lease(
     store: Any, cut_store: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
