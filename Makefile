@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
+# Tests start thousands of Pythons: without what others compiled, each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix faults fuzz lab lab-clean bench requirements reference wheel clean
 
