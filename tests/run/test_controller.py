@@ -192,8 +192,7 @@ def test_cut_off_it_lets_running_jobs_end_and_stops_the_queue(
     worker.start(batch, batch["jobs"][0])
     assert controlled.process.stdin
     controlled.process.stdin.close()
-    until(lambda: worker.redis.exists(worker.key("pause")))
-    assert worker.redis.llen(worker.rq.key) == 0
+    until(lambda: worker.redis.exists(worker.key("pause")) and not worker.redis.llen(worker.rq.key))
     worker.end(batch, batch["jobs"][0])
     worker.finish(batch)
     assert controlled.process.wait(20) == 0
