@@ -37,8 +37,9 @@ class HereDocker:
 class SshDocker:
     """The Docker of a machine that is reached by ssh. `host` may be a name of the user's ssh configuration;
     without `user` and `port` that configuration says them. `socket` is a path over there. `options` are
-    settings of ssh (`IdentityFile=/…`) that go before the user's own; `name` is what people call the machine
-    where its address says little."""
+    settings of ssh (`IdentityFile=/…`) that go before the user's own, and `config` is a file that says all of
+    this of a host called `name`; `name` is what people call the machine where its address says little, and
+    `number` what tells it from others that had that name."""
 
     host: str
     user: str = ""
@@ -46,6 +47,8 @@ class SshDocker:
     socket: str = SOCKET
     options: tuple[str, ...] = ()
     name: str = ""
+    number: int | None = None
+    config: Path | None = None
 
     def __str__(self) -> str:
         if self.name:
@@ -54,8 +57,15 @@ class SshDocker:
         return f"ssh://{self.user + '@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
     @property
+    def in_full(self) -> str:
+        """For a sentence about this very machine."""
+        return str(self) if self.number is None else f"{self} (id {self.number})"
+
+    @property
     def shell_words(self) -> str:
         """What a person types to get there."""
+        if self.config is not None:
+            return f"ssh -F {shlex.quote(str(self.config))} {self.name}"
         port = f"-p {self.port} " if self.port else ""
         options = "".join(f"-o {shlex.quote(option)} " for option in self.options)
         return f"ssh {options}{port}{self.user + '@' if self.user else ''}{self.host}"

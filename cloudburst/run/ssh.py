@@ -236,9 +236,11 @@ def _why_not(said: str, to: SshDocker) -> ProviderError:
     last = said.splitlines()[-1].strip() if said else "it did not answer in time"
     for pattern, kind, message, hint in _SENTENCES:
         if re.search(pattern, said):
-            words = {"to": to, "host": to.host, "ssh": to.shell_words, "reason": _reason(last)}
+            words = {"to": to.in_full, "host": to.host, "ssh": to.shell_words, "reason": _reason(last)}
             return kind(message.format(**words), hint.format(**words))
-    return Unreachable(f"no ssh connection to {to}: {_reason(last)}", f"see what `{to.shell_words}` says")
+    return Unreachable(
+        f"no ssh connection to {to.in_full}: {_reason(last)}", f"see what `{to.shell_words}` says"
+    )
 
 
 def _reason(line: str) -> str:

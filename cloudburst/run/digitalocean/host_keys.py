@@ -91,9 +91,8 @@ class HostKeys:
         self._ring.open()
         self._known.mkdir(mode=0o700, exist_ok=True)
         file = self._file(machine)
-        draft = file.with_name(f".{file.name}.new")
-        draft.write_text("".join(f"{alias(machine)} {key}\n" for key in keys), "utf-8")
-        draft.replace(file)
+        _write(file, "".join(f"{alias(machine)} {key}\n" for key in keys))
+        self._describe(machine)
 
     def doubt(self, machine: Machine) -> None:
         """Somebody with another key answers: what is known of the machine is looked up anew."""
@@ -102,6 +101,7 @@ class HostKeys:
     def let_in(self, machine: Machine) -> None:
         """That machine takes the deployment's key of this one."""
         self._mark(machine).touch()
+        self._describe(machine)
 
     def takes_our_key(self, machine: Machine) -> bool:
         return self._ring.has_key() and self._mark(machine).exists()
@@ -119,7 +119,8 @@ class HostKeys:
         )
 
     def forget(self, machine: Machine) -> None:
-        for file in (self._file(machine), self._mark(machine), self._broken(machine)):
+        own = (self._file(machine), self._mark(machine), self._broken(machine), self._config(machine))
+        for file in own:
             file.unlink(missing_ok=True)
 
     def _file(self, machine: Machine) -> Path:
@@ -131,6 +132,9 @@ class HostKeys:
     def _broken(self, machine: Machine) -> Path:
         return self._known / f"{alias(machine)}.broken"
 
+    def _config(self, machine: Machine) -> Path:
+        return self._known / f"{alias(machine)}.ssh"
+
     # ── the way in ───────────────────────────────────────────────────────────────────────────
     def way_to(self, machine: Machine, *, port: int | None = None) -> SshDocker:
         """By ssh as root, believing no other key than those that are known; the machine must have an address."""
@@ -140,7 +144,16 @@ class HostKeys:
             port=port,
             options=self._options(machine),
             name=machine.name,
+            number=machine.id,
+            config=config if (config := self._config(machine)).exists() else None,
         )
+
+    def _describe(self, machine: Machine) -> None:
+        """For people, who would not type all the options: what ssh has to know of the machine, in a file."""
+        said = (f"HostName={machine.public}", "User=root", *self._options(machine))
+        theirs = ("Include ~/.ssh/config", "Include /etc/ssh/ssh_config")
+        lines = (f"Host {machine.name}", *said, "Host *", *theirs)
+        _write(self._config(machine), "".join(f"{line}\n" for line in lines))
 
     def _options(self, machine: Machine) -> tuple[str, ...]:
         known = (
@@ -163,6 +176,13 @@ class HostKeys:
 def alias(machine: Machine) -> str:
     """What ssh knows it by: addresses are given to others later, and names as well."""
     return f"{machine.name}-{machine.id}"
+
+
+def _write(file: Path, text: str) -> None:
+    """There as a whole or not at all."""
+    draft = file.with_name(f".{file.name}.new")
+    draft.write_text(text, "utf-8")
+    draft.replace(file)
 
 
 def _quoted(path: Path) -> str:

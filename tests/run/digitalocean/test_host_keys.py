@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cloudburst.compile.fleet import Machine
-from cloudburst.errors import ProviderError
+from cloudburst.errors import ProviderError, Unreachable
 from cloudburst.run.digitalocean.host_keys import HostKeys, host_tag, recognised, shown_by
 from cloudburst.run.digitalocean.keys import PublicKey, Ring, make_key, public_half, read_public_key
 from cloudburst.run.places import places
@@ -104,10 +106,32 @@ def test_ssh_connects_to_the_believed_key_and_to_no_other(
         if lets_in:
             link.open()
             assert link.run(["echo", "in"], timeout=10).out == b"in\n"
+            assert typed(keys.way_to(machine).shell_words, server) == "in\n"
         else:
             with pytest.raises(ProviderError, match="another one than before"):
                 link.open()
         link.close()
+
+
+def typed(words: str, server: SshServer) -> str:
+    """What comes of the command that a person is told to type, to this port and as this user."""
+    command = [*shlex.split(words), "-p", str(server.port), "-l", server.user, "echo", "in"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_person_is_told_a_short_command_and_the_machines_number(keys: HostKeys, tmp_path: Path) -> None:
+    keys.believe(MACHINE, [make_key(tmp_path / "any")])
+    way = keys.way_to(MACHINE)
+    program, option, config, name = shlex.split(way.shell_words)
+    assert (program, option, name) == ("ssh", "-F", "cb-waves-manager")
+    assert "HostName=127.0.0.1" in Path(config).read_text()
+    link = Ssh(replace(way, port=1), tmp_path, patience=2.0)
+    with pytest.raises(
+        Unreachable, match=r"^cb-waves-manager \(id 17\) cannot be reached: connection refused$"
+    ):
+        link.open()
+    keys.forget(MACHINE)
+    assert not Path(config).exists()
 
 
 def test_a_key_whose_tag_is_gone_is_believed_no_more(keys: HostKeys, tmp_path: Path) -> None:
