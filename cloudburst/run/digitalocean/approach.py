@@ -25,7 +25,7 @@ from .keys import PublicKey, Ring, read_public_key
 from .names import HOST_TAG
 
 KEY_IS_OWN = f"{HOME}/host-key"
-"""There once the planted host key is replaced."""
+"""Holds the host key once the planted one is replaced. A snapshot of a machine has another machine's."""
 ASKED_WITHIN = 60.0
 """Seconds for one short command."""
 ANSWER_WITHIN = 15.0
@@ -42,7 +42,8 @@ else echo waiting; fi
 
 _NEW_KEY = f"""
 set -eu; umask 077; cd /etc/ssh
-if [ -e {KEY_IS_OWN} ]; then echo own; cat ssh_host_ed25519_key.pub; exit; fi
+shown=$(cat ssh_host_ed25519_key.pub)
+if [ "$(cat {KEY_IS_OWN} 2>/dev/null)" = "$shown" ]; then echo own; echo "$shown"; exit; fi
 if [ ! -s cloudburst_new_key.pub ]; then
   rm -f cloudburst_new_key cloudburst_new_key.pub
   ssh-keygen -q -t ed25519 -N '' -C cloudburst -f cloudburst_new_key
@@ -61,7 +62,7 @@ fi
 systemctl reload ssh 2>/dev/null || systemctl reload sshd 2>/dev/null || kill -HUP "$(cat /run/sshd.pid)"
 """
 
-_REMEMBER = f"touch {KEY_IS_OWN}"
+_REMEMBER = f"cp /etc/ssh/ssh_host_ed25519_key.pub {KEY_IS_OWN}"
 
 _WRITE = 'set -eu; umask 077; mkdir -p "${1%/*}"; cat > "$1.new"; mv "$1.new" "$1"'
 

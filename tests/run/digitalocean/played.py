@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +26,12 @@ ELSEWHERE = ("/etc/ssh", "/var/lib/cloudburst", "/var/lib/docker", "/run/sshd.pi
 
 @dataclass
 class PlayedMachine:
-    """`place` is its disk. `stage` is how its first boot ended; `is_shut`: nobody answers there."""
+    """`place` is its disk. `stage` is how its first boot ended; `is_shut`: nobody answers there; `image`: files that
+    were on its disk before it was made."""
 
     place: Path
     stage: str = "ready"
+    image: Mapping[str, str] = field(default_factory=dict)
     is_shut: bool = False
     opened: int = 0
 
@@ -37,6 +39,8 @@ class PlayedMachine:
         told = json.loads(user_data.partition("\n")[2])
         for directory in ("etc/ssh", "var/lib/cloudburst", "root/.ssh", "bin"):
             (self.place / directory).mkdir(parents=True)
+        for name, text in self.image.items():
+            self.file(name).write_text(text)
         (self.place / "etc/ssh/ssh_host_ed25519_key").write_text(told["ssh_keys"]["ed25519_private"])
         (self.place / "etc/ssh/ssh_host_ed25519_key.pub").write_text(told["ssh_keys"]["ed25519_public"])
         (self.place / "root/.ssh/authorized_keys").write_text("\n".join(told["ssh_authorized_keys"]))
@@ -73,6 +77,8 @@ class PlayedMachines:
     machines: dict[int, PlayedMachine] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
     """How the first boot of the machines to come ends, by their names."""
+    image: dict[str, str] = field(default_factory=dict)
+    """What is on the disks of the machines to come, by paths."""
 
     def __getitem__(self, name: str) -> PlayedMachine:
         return self.at(self.imitation.account.droplet(name).id)
@@ -80,7 +86,9 @@ class PlayedMachines:
     def at(self, number: int) -> PlayedMachine:
         if number not in self.machines:
             droplet = self.imitation.account.droplets[number]
-            machine = PlayedMachine(self.place / str(number), self.stages.get(droplet.name, "ready"))
+            machine = PlayedMachine(
+                self.place / str(number), self.stages.get(droplet.name, "ready"), self.image
+            )
             machine.boot(droplet.user_data)
             self.machines[number] = machine
         return self.machines[number]

@@ -18,7 +18,7 @@ from cloudburst.compile.switch import CONFIG_PATH, TOKEN_PATH
 from cloudburst.errors import ProviderError
 from cloudburst.run.digitalocean import approach as approaching
 from cloudburst.run.digitalocean.account import open_account
-from cloudburst.run.digitalocean.approach import Approach, Patience
+from cloudburst.run.digitalocean.approach import KEY_IS_OWN, Approach, Patience
 from cloudburst.run.digitalocean.caller import VARIABLE
 from cloudburst.run.digitalocean.errors import ApiRefused
 from cloudburst.run.digitalocean.judge import judge
@@ -180,6 +180,21 @@ def test_planted_host_keys_are_replaced_and_their_tags_go(
         assert [tag for tag in one.tags if tag.startswith("cb-host:")] == [f"cb-host:{key.sha256}"]
         shown.add(f"cb-host:{key.sha256}")
     assert {tag for tag in imitation.account.tags if tag.startswith("cb-host:")} == shown
+
+
+@pytest.mark.parametrize(
+    "left", ["", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzOWbqTXzWq7JcUuzz0cKTi1LrKtcsDHLk8kI9sVqZe"]
+)
+def test_a_machine_made_of_a_snapshot_of_ours_gets_a_key_of_its_own_all_the_same(
+    client: Client, imitation: Imitation, machines: PlayedMachines, left: str
+) -> None:
+    machines.image[KEY_IS_OWN] = left
+    client.converge()
+    for one in imitation.account.standing():
+        assert str(machines[one.name].shown) not in one.user_data
+    keys = [machines[one.name].shown for one in imitation.account.standing()]
+    client.converge()
+    assert [machines[one.name].shown for one in imitation.account.standing()] == keys, "replaced once"
 
 
 def test_applied_again_nothing_is_asked_for_and_the_switch_is_set_anew(
