@@ -64,6 +64,15 @@ And a worker node whose clock was set 40 s ahead took no jobs, was named in `sta
     ),
 )
 
+FORMING = Section(
+    "On machines one has: the client is killed",
+    """\
+Three hosts of [the lab](lab.md) in no swarm, named in `provider: {ssh: …}`. The client is killed with `kill -9` so long after it said that it begins a step. Killed in `apply`, an
+`apply` from another directory went on, and the three were one swarm, each once, whose published ports stay inside; killed in `destroy`, `destroy` was said again. In the end no host was in a swarm, nor was there
+a network, a container or a volume of the study on any.""",
+    ("killed in", "after", "the next command takes"),
+)
+
 RENTED_KILLS = Section(
     "On rented machines: the client is killed",
     """\
@@ -99,7 +108,14 @@ it put another one in its place and computed (but for the manager, which was giv
     ("what comes up", "what is said", "said after"),
 )
 
-SECTIONS = (LOCAL, SWARM, RENTED_KILLS, RENTED_API, RENTED_SWITCH, RENTED_WORLDS)
+RENTED_REST = Section(
+    "On rented machines: what else happens to them",
+    """\
+A manager and one worker of the same kind, and 30 jobs. After each: the table was the one that a single machine computes, or what was recorded had come home, and `destroy` left nothing.""",
+    ("what happens", "what came of it"),
+)
+
+SECTIONS = (LOCAL, SWARM, FORMING, RENTED_KILLS, RENTED_API, RENTED_SWITCH, RENTED_WORLDS, RENTED_REST)
 
 _TOLD = pytest.StashKey[dict[str, list[Cells]]]()
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,12 +110,14 @@ def assert_clean(hosts: Machines, *names: str) -> None:
 
 
 # ── broken off ──────────────────────────────────────────────────────────────────────────────
-def forming_killed(hosts: BareHosts, study: Project, elsewhere: Path, step: str, seconds: float) -> None:
-    """Another machine goes on and the swarm is as it should be; then there is none."""
+def forming_killed(hosts: BareHosts, study: Project, elsewhere: Path, step: str, seconds: float) -> float:
+    """Another machine goes on and the swarm is as it should be; then there is none. How long it took to go on."""
     name(study, "first", "second", "third")
     kill_at(study, ("apply", "--json"), step, seconds)
     other = study.elsewhere(elsewhere)
+    began = time.monotonic()
     kill_at(other, ("apply", "--json"), "connecting to", 0.0)
+    took = time.monotonic() - began
     assert nodes(hosts.manager) == ready("first", "second", "third")
     bound = '{{index .Options "com.docker.network.bridge.host_binding_ipv4"}}'
     for host in hosts.hosts[:3]:
@@ -122,10 +125,11 @@ def forming_killed(hosts: BareHosts, study: Project, elsewhere: Path, step: str,
     other.end()
     study.run("destroy", "--yes")
     assert_clean(hosts)
+    return took
 
 
-def parting_killed(hosts: BareHosts, study: Project, seconds: float) -> None:
-    """The next `destroy` ends what the first one began."""
+def parting_killed(hosts: BareHosts, study: Project, seconds: float) -> float:
+    """The next `destroy` ends what the first one began; how long it took."""
     name(study, "first", "second", "third")
     kill_at(study, ("apply", "--json"), "connecting to", 0.0)
     destroying = study.start("destroy", "--yes")
@@ -133,9 +137,12 @@ def parting_killed(hosts: BareHosts, study: Project, seconds: float) -> None:
     assert any("taking the swarm apart" in line for line in destroying.stderr)
     wait_for(destroying, seconds)
     destroying.kill()
-    study.end()
+    destroying.communicate()
+    began = time.monotonic()
     study.run("destroy", "--yes")
+    took = time.monotonic() - began
     assert_clean(hosts)
+    return took
 
 
 def kill_at(project: Project, arguments: Sequence[str], step: str, seconds: float) -> None:
