@@ -25,7 +25,8 @@ LIMIT = 64 << 10
 
 READY_PATH = f"{HOME}/ready"
 FAILED_PATH = f"{HOME}/failed"
-"""One of them is there when the first boot is over; `failed` holds a sentence, and more lines of what a tool said."""
+"""One of them is there, and not empty, when the first boot is over; `failed` holds a sentence, and more lines of what a
+tool said. Both are emptied before anybody can ask: a snapshot of a machine holds what became of that one's."""
 
 Docker = Literal["distribution", "docker", "image"]
 
@@ -91,6 +92,7 @@ def _config(boot: FirstBoot) -> dict[str, Any]:
 
 def _files(boot: FirstBoot) -> list[dict[str, Any]]:
     return [
+        *(_file(path, "") for path in (READY_PATH, FAILED_PATH)),
         _file(CONFIG_PATH, json.dumps(boot.switch, indent=1) + "\n", mode="0600"),
         _packed(PROGRAM_PATH, switch_program()),
         *(_file(f"{_LIBRARY}/{name}", _asset(name)) for name in _SCRIPTS),

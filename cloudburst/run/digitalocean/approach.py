@@ -35,7 +35,7 @@ OpenLink = Callable[[SshDocker, Path], Link]
 Say = Callable[[str], None]
 
 _STAGE = f"""
-if [ -e {READY_PATH} ]; then echo ready
+if [ -s {READY_PATH} ]; then echo ready
 elif [ -s {FAILED_PATH} ]; then echo failed; cat {FAILED_PATH}
 else echo waiting; fi
 """

@@ -47,8 +47,8 @@ class PlayedMachine:
         (self.place / "bin/systemctl").write_text("#!/bin/sh\nexit 0\n")
         (self.place / "bin/systemctl").chmod(0o755)
         for file in told["write_files"]:
-            if file["path"].endswith("switch.json"):
-                (self.place / file["path"].lstrip("/")).write_text(file["content"])
+            if file["path"].startswith("/var/lib/cloudburst/"):
+                self.file(file["path"]).write_text(file["content"])
         (self.place / "var/lib/cloudburst" / self.stage).write_text("docker was not installed\n")
 
     @property

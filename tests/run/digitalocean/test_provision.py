@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cloudburst.compile.first_boot import READY_PATH
 from cloudburst.compile.switch import CONFIG_PATH, TOKEN_PATH
 from cloudburst.errors import ProviderError
 from cloudburst.run.digitalocean import approach as approaching
@@ -180,6 +181,15 @@ def test_planted_host_keys_are_replaced_and_their_tags_go(
         assert [tag for tag in one.tags if tag.startswith("cb-host:")] == [f"cb-host:{key.sha256}"]
         shown.add(f"cb-host:{key.sha256}")
     assert {tag for tag in imitation.account.tags if tag.startswith("cb-host:")} == shown
+
+
+def test_a_first_boot_that_a_snapshot_has_behind_it_is_not_this_machines(
+    client: Client, machines: PlayedMachines
+) -> None:
+    machines.image[READY_PATH] = "1770000000"
+    machines.stages["cb-waves-worker-1"] = "under way"
+    with pytest.raises(ProviderError, match=r"cb-waves-worker-1 \(id \d+\) is not ready after"):
+        client.converge()
 
 
 @pytest.mark.parametrize(
