@@ -111,7 +111,7 @@ it put another one in its place and computed (but for the manager, which was giv
 RENTED_REST = Section(
     "On rented machines: what else happens to them",
     """\
-A manager and one worker of the same kind, and 30 jobs. After each: the table was the one that a single machine computes, or what was recorded had come home, and `destroy` left nothing.""",
+A manager and one worker of the same kind. After each: the table was the one that a single machine computes, or what was recorded had come home, and `destroy` left nothing.""",
     ("what happens", "what came of it"),
 )
 
