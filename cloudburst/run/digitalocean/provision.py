@@ -15,7 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from ...compile.fleet import Change, Machine, Role, Wanted, decide
-from ...compile.money import Rental
+from ...compile.money import Rental, refused
+from ...compile.rental import estimate_of, rented
 from ...errors import CloudBurstError, ProviderError, SpecError
 from ...secret import Secret
 from ...words import listed
@@ -93,6 +94,7 @@ class Provision:
         deployment = self.approach.ring.deployment()
         standing = self._look()
         changes = decide(wanted, standing)
+        self._refuse_what_costs_too_much(wanted, standing)
         with self._saying_what_stands():
             vpc, keys = self._prepare_ground(deployment)
             self._arm_again(standing)
@@ -111,6 +113,17 @@ class Provision:
     def _look(self) -> tuple[Machine, ...]:
         """One that came up badly under this machine's eyes counts as archived: another takes its place."""
         return self.approach.keys.given_up(standing_machines(self._account, self._name))
+
+    def _refuse_what_costs_too_much(self, wanted: Wanted, standing: Sequence[Machine]) -> None:
+        """Lists are late: a plan may have seen machines that had given themselves back because the money was spent."""
+        now = time.time()
+        known = observed(read_rentals(self._study.places), standing, now)
+        rental = rented(wanted, standing, known, now, slots=None)
+        cluster = self._ensemble.cluster
+        estimated = estimate_of(rental, cluster, to_do=0, seconds_per_job=None)
+        problem = refused(estimated, cluster.max_cost) if rental.is_dearer_after else None
+        if problem is not None:
+            raise SpecError(self._study.loaded.document.place([problem]))
 
     def _prepare_ground(self, deployment: PublicKey) -> tuple[str, tuple[PublicKey, ...]]:
         """The id of the VPC, and the keys that open new machines: this machine's, the user's, and those of

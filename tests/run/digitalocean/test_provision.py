@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from cloudburst.compile.first_boot import READY_PATH
+from cloudburst.compile.money import Rental
 from cloudburst.compile.switch import CONFIG_PATH, TOKEN_PATH
-from cloudburst.errors import ProviderError
+from cloudburst.errors import ProviderError, SpecError
 from cloudburst.run.digitalocean import approach as approaching
 from cloudburst.run.digitalocean.account import open_account
 from cloudburst.run.digitalocean.approach import KEY_IS_OWN, Approach, Patience
@@ -26,7 +27,7 @@ from cloudburst.run.digitalocean.judge import judge
 from cloudburst.run.digitalocean.keys import make_key, shown_fingerprint
 from cloudburst.run.digitalocean.machines import Fleet
 from cloudburst.run.digitalocean.provision import Provision
-from cloudburst.run.digitalocean.rentals import read_rentals
+from cloudburst.run.digitalocean.rentals import keep_rentals, read_rentals
 from cloudburst.run.events import Event, StopSignal
 from cloudburst.run.observe import Study, read_study
 from tests.lab.imitation import Imitation
@@ -168,6 +169,19 @@ def test_everything_carries_its_name_and_tags(client: Client, imitation: Imitati
     for one in account.standing():
         role = "manager" if one.name.endswith("manager") else "worker"
         assert {"cloudburst", "cloudburst:waves", f"cloudburst:waves:{role}", "team-water"} <= set(one.tags)
+
+
+def test_what_is_spent_is_counted_at_the_moment_of_renting_whatever_a_plan_saw(
+    client: Client, imitation: Imitation
+) -> None:
+    study = client.study(max_cost="1 USD", keep_results="1m")
+    study.places.root.mkdir(parents=True)
+    keep_rentals(study.places, [Rental(7, "cb-waves-manager", Decimal("0.98"), 1_000_000.0, 1_003_600.0)])
+    with pytest.raises(SpecError) as caught:
+        client.converge(max_cost="1 USD", keep_results="1m")
+    assert [one.code for one in caught.value.diagnostics] == ["over-max-cost"]
+    assert imitation.account.left() == []
+    client.converge(max_cost="1.02 USD", keep_results="1m")
 
 
 def test_planted_host_keys_are_replaced_and_their_tags_go(
