@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -127,6 +129,50 @@ def rows_option(command: F) -> F:
         metavar="A:B",
         help="Only these rows of the plan, from 0: 0:3 is the first three.",
     )(command)
+
+
+KINDS = ("error", "crash", "timeout", "memory", "lost")
+"""How a job can fail, as schemas/row.schema.json says."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which of the failed jobs are meant, as it was written; without a study it means nothing yet."""
+
+    rows: tuple[int, int | None] | None = None
+    where: str | None = None
+    kinds: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def anything(self) -> bool:
+        return self != Asked()
+
+
+def choice_options(command: F) -> F:
+    """`--rows --where --kind --error`, which failed jobs are meant, together as the parameter `asked`."""
+
+    @wraps(command)
+    def packed(*arguments: Any, rows: Any, where: Any, kinds: Any, error: Any, **others: Any) -> Any:
+        return command(*arguments, asked=Asked(rows, where, kinds, error), **others)
+
+    options = (
+        rows_option,
+        click.option(
+            "--where", metavar="EXPR", help="Only where this holds: \"demand > 1 and pump == 'P3'\"."
+        ),
+        click.option(
+            "--kind",
+            "kinds",
+            type=click.Choice(KINDS),
+            multiple=True,
+            help="Only what ended so; may be repeated.",
+        ),
+        click.option("--error", default="", metavar="TEXT", help="Only where the error has this text in it."),
+    )
+    for option in reversed(options):
+        packed = option(packed)
+    return packed  # type: ignore[return-value]
 
 
 def within(rows: tuple[int, int | None] | None, count: int) -> tuple[int, int] | None:

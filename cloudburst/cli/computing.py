@@ -15,8 +15,9 @@ from typing import Any
 from ..run.apply import Retry, Rows, apply
 from ..run.events import StopSignal, Summary
 from ..run.observe import Study
-from ..run.results import Result, failures
+from ..run.results import Result
 from ..spec.ensemble import Cluster
+from .failed import failed_under
 from .renting import agreed, billed_until
 from .study import after_command, recorded
 from .views import failures as failed_view
@@ -75,8 +76,8 @@ def _failed(study: Study, rows: Rows) -> list[Result]:
         if ledger is None:
             return []
         payload = study.payload.digest if study.lock_text is not None else ledger.newest_payload()
-        found = failures(study.jobs, ledger.failures(payload or ""))
-    return [result for result in found if rows is None or rows[0] <= result.job.row.index < rows[1]]
+        found = failed_under(study, ledger, payload or "")
+        return [result for result in found if rows is None or rows[0] <= result.job.row.index < rows[1]]
 
 
 def exit_code(ended: Summary, failed: bool) -> int:

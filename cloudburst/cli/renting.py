@@ -10,7 +10,7 @@ from ..diagnostics import Problem, has_errors, in_order
 from ..errors import SpecError, Unreachable, UsageError
 from ..run.observe import Study, count_plan, outline_study
 from ..spec.ensemble import Cluster
-from .failed import failed_results
+from .failed import count_failed
 from .reach import brought_home
 from .study import recorded
 from .views import mistakes
@@ -136,4 +136,4 @@ def _again(study: Study, retry: Retry) -> int:
     """How many failed jobs are computed anew."""
     if retry is None:
         return 0
-    return len({result.job.id for result in failed_results(study)}) if retry == "all" else len(retry)
+    return count_failed(study) if retry == "all" else len(retry)

@@ -156,8 +156,11 @@ def _again(study: Study, retry: Retry) -> tuple[str, ...]:
     if retry is None or not study.places.ledger.exists():
         return ()
     with Ledger.open(study.places.ledger, study.ensemble.name) as ledger:
-        failed = [outcome["id"] for outcome in ledger.failures(study.payload.digest)]
-    return tuple(failed if retry == "all" else (job for job in failed if job in frozenset(retry)))
+        failed = [job_id for job_id, _ in ledger.failed_rows(study.payload.digest)]
+    if retry == "all":
+        return tuple(failed)
+    named = frozenset(retry)
+    return tuple(job_id for job_id in failed if job_id in named)
 
 
 def _compute(

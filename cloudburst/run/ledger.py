@@ -59,8 +59,20 @@ _FAILED = f"""
 SELECT {_COLUMNS} {_FROM} WHERE o.status = 'failed' AND p.digest = ? AND NOT EXISTS (
     SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)
 """  # noqa: S608
-_FAILURES = f"{_FAILED} ORDER BY o.row, o.id"
 _LATEST_FAILURES = f"{_FAILED} ORDER BY o.line DESC LIMIT ?"
+
+_FAILED_ROWS = """
+SELECT o.id, coalesce(o.row, -1) FROM outcomes o WHERE o.status = 'failed' AND o.payload = ? AND NOT EXISTS (
+    SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)
+ORDER BY o.row, o.id"""
+
+ERROR_LENGTH = 2000
+"""Characters of an error that tell which one it is."""
+
+_ENDINGS = f"""
+SELECT o.id, o.status, o.kind, substr(o.error, 1, {ERROR_LENGTH}) FROM outcomes o
+WHERE o.payload = ? AND o.id IN (%s) AND NOT EXISTS (
+    SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)"""  # noqa: S608
 
 _NEWEST = 10_000
 _MEAN_SECONDS = """
@@ -105,6 +117,15 @@ class Last:
     status: Literal["done", "failed"]
     kind: str | None
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the last attempt of a job under one payload ended: `kind` and the beginning of `error` of a failure."""
+
+    status: Literal["done", "failed"]
+    kind: str | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,9 +376,18 @@ class Ledger:
         """Every attempt of one job, in the order they were recorded."""
         return list(self._outcomes(f"SELECT {_COLUMNS} {_FROM} WHERE o.id = ? ORDER BY o.line", (job_id,)))
 
-    def failures(self, payload: str) -> Iterator[Outcome]:
-        """The last outcome of every job that failed under this payload, by row."""
-        return self._outcomes(_FAILURES, (payload,))
+    def failed_rows(self, payload: str) -> Iterator[tuple[str, int]]:
+        """The id of every job that failed under this payload, and the row it ran for; by row."""
+        number = self._number(payload)
+        found = self._rows(_FAILED_ROWS, (number,)) if number is not None else iter(())
+        return ((str(line[0]), int(line[1])) for line in found)
+
+    def endings(self, ids: Sequence[str], payload: str) -> dict[str, Ended]:
+        """How each of these jobs ended under exactly this payload; the others are absent."""
+        number = self._number(payload)
+        if number is None:
+            return {}
+        return {line[0]: Ended(*line[1:]) for line in self._asked(_ENDINGS, ids, number)}
 
     def done_after(self, line: int, payload: str, at_most: int) -> list[Done]:
         """Jobs done under exactly this payload, recorded after `line`, in that order."""

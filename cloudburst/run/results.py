@@ -5,6 +5,7 @@ Reads only; how a table is written is `sinks/table.py`'s business, how it is sho
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -47,8 +48,7 @@ class Result:
 
 def join(jobs: Iterable[Job], outcomes: Lookup, payload: str | None) -> Iterator[Result]:
     """A result a row, in the order of `jobs`. `payload` None: no outcome is taken for stale."""
-    remaining = iter(jobs)
-    while chunk := tuple(islice(remaining, AT_ONCE)):
+    for chunk in in_chunks(jobs):
         known = outcomes([job.id for job in chunk])
         for job in chunk:
             outcome = known.get(job.id)
@@ -63,34 +63,49 @@ def status_of(outcome: Outcome | None, payload: str | None) -> Status:
     return "done" if outcome["status"] == "done" else "failed"
 
 
-def failures(jobs: Indexed, failed: Iterable[Outcome]) -> list[Result]:
-    """One result a failed job that the study still has, in plan order."""
-    outcomes = {outcome["id"]: outcome for outcome in failed}
-    found = locate(jobs, outcomes.values())
-    return [Result(job, outcomes[job.id], "failed") for job in found]
+def failures(jobs: Indexed, failed: Iterable[tuple[str, int]], outcomes: Lookup) -> Iterator[Result]:
+    """One result a failed job that the study still has, in plan order; `failed` are ids and where they ran.
+
+    Only their rows are held, eight bytes each; outcomes are looked up some at a time.
+    """
+    for chunk in in_chunks(jobs[row] for row in rows_of(jobs, failed)):
+        found = outcomes([job.id for job in chunk])
+        yield from (Result(job, found[job.id], "failed") for job in chunk if job.id in found)
 
 
 def locate(jobs: Indexed, outcomes: Iterable[Outcome]) -> list[Job]:
-    """The jobs these outcomes are of, those the study still has, in plan order.
+    """The jobs these outcomes are of, those the study still has, in plan order."""
+    return [jobs[row] for row in rows_of(jobs, ((one["id"], one["row"]) for one in outcomes))]
 
-    An outcome remembers the row it was computed for, so that a study of millions need not be
-    expanded for three jobs; where the plan has moved since, the rows are searched.
+
+def rows_of(jobs: Indexed, recorded: Iterable[tuple[str, int]]) -> array[int]:
+    """The rows of these jobs, each job once, in plan order; those the study no longer has are left out.
+
+    A record remembers the row it was computed for, so that a study of millions need not be expanded for
+    three jobs; where the plan has moved since, the rows are searched.
     """
-    found: dict[str, Job] = {}
+    rows = array("q")
     moved: set[str] = set()
-    for outcome in outcomes:
-        job = _at(jobs, outcome["row"])
-        if job is not None and job.id == outcome["id"]:
-            found[job.id] = job
+    for job_id, row in recorded:
+        job = _at(jobs, row)
+        if job is not None and job.id == job_id:
+            rows.append(row)
         else:
-            moved.add(outcome["id"])
+            moved.add(job_id)
     for job in jobs if moved else ():
         if job.id in moved:
             moved.remove(job.id)
-            found[job.id] = job
+            rows.append(job.row.index)
             if not moved:
                 break
-    return sorted(found.values(), key=lambda job: job.row.index)
+    return array("q", sorted(rows))
+
+
+def in_chunks(jobs: Iterable[Job]) -> Iterator[tuple[Job, ...]]:
+    """`AT_ONCE` at a time."""
+    remaining = iter(jobs)
+    while chunk := tuple(islice(remaining, AT_ONCE)):
+        yield chunk
 
 
 def _at(jobs: Indexed, row: int) -> Job | None:

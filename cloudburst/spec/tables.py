@@ -282,12 +282,17 @@ def _value(reading: Reading, cell: Any, wanted: str | None) -> Value:
         if value is None or wanted is None:
             return value
         return _of_type(records.word(value).strip(), wanted)
+    return read_cell(cell, wanted, decimal_commas=reading.has_decimal_commas)
+
+
+def read_cell(cell: str, wanted: str | None = None, *, decimal_commas: bool = False) -> Value:
+    """What a cell of a CSV file means; `wanted` is its column's type. None for a blank one. Raises Unusable."""
     text = cell.strip()
     if not text:
         return None
     if records.UNSTORABLE.search(text):
         raise scalars.Unusable("the text holds U+0000", "no program can be given it")
-    if reading.has_decimal_commas and wanted != "text":
+    if decimal_commas and wanted != "text":
         text = _with_points(text)
     return _as_it_looks(text) if wanted is None else _of_type(text, wanted)
 

@@ -132,8 +132,9 @@ def test_failures_are_those_of_the_last_attempt(path: Path) -> None:
         ledger.record(
             [outcome(3, "failed"), outcome(1, "failed"), outcome(2, "failed"), outcome(2, "done", 2)]
         )
-        assert [x["id"] for x in ledger.failures(NEW)] == ids(1, 3)
-        assert list(ledger.failures(OLD)) == []
+        assert list(ledger.failed_rows(NEW)) == list(zip(ids(1, 3), (1, 3), strict=True))
+        assert list(ledger.failed_rows(OLD)) == []
+        assert list(ledger.failed_rows("c" * 64)) == []
         assert ledger.counts(NEW) == Counts(1, 2)
 
 

@@ -16,8 +16,9 @@ def job(index: int, id: str) -> Job:
     return Job(Row(index, "main", {"x": index}, None), id, {"x": index}, None)
 
 
-def failed(id: str, row: int) -> dict[str, Any]:
-    return {"id": id, "row": row, "status": "failed", "payload": "p", "error": "boom"}
+def recorded(ids: Sequence[str]) -> dict[str, Any]:
+    assert len(ids) <= AT_ONCE
+    return {i: {"id": i, "status": "failed", "payload": "p", "error": "boom"} for i in ids}
 
 
 def test_rows_are_looked_up_some_at_a_time_and_come_in_order() -> None:
@@ -44,14 +45,14 @@ def test_failures_come_in_plan_order_without_reading_the_whole_plan() -> None:
         def __iter__(self) -> Any:
             raise AssertionError("a trillion rows were read for two failures")
 
-    found = failures(Huge(), [failed("id900", 900), failed("id7", 7)])
+    found = failures(Huge(), [("id900", 900), ("id7", 7)], recorded)
     assert [r.job.row.index for r in found] == [7, 900]
 
 
 def test_a_failure_whose_row_moved_is_found_and_one_that_left_the_study_is_not() -> None:
     jobs = [job(0, "a"), job(1, "b"), job(2, "c")]
-    found = failures(jobs, [failed("c", 0), failed("gone", 1), failed("b", 99)])
-    assert [(r.job.id, r.job.row.index) for r in found] == [("b", 1), ("c", 2)]
+    found = failures(jobs, [("c", 0), ("gone", 1), ("b", 99), ("a", -1)], recorded)
+    assert [(r.job.id, r.job.row.index) for r in found] == [("a", 0), ("b", 1), ("c", 2)]
 
 
 @pytest.mark.parametrize(
