@@ -276,27 +276,37 @@ def test_plain_sqlite_reads_it(path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_kill_loses_nothing_that_was_recorded(path: Path) -> None:
+    """From outside, at no moment of its choice, again and again; `test_killed_ledger` chooses the moments."""
     opened(path).close()
+    last = -1
+    for most in (1, 40, 3, 15):
+        last = killed_after(path, last + 1, most)
+        with opened(path) as ledger:
+            assert len(ledger.states(ids(*range(last + 1)), NEW)) == last + 1
+    with opened(path) as ledger:
+        ledger.record([outcome(10**7)])
+
+
+def killed_after(path: Path, first: int, most: int) -> int:
+    """A process records from `first` on, and is killed after so many; the last one it said was recorded."""
     program = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_ledger import *
 with Ledger.open(Path({str(path)!r}), "waves", create=True) as ledger:
-    for n in range(10**6):
+    for n in range({first}, 10**6):
         ledger.record([outcome(n)])
         sys.stdout.write(f"{{n}}\\n"); sys.stdout.flush()
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    last = 0
-    while last < 50:
+    last = first
+    while last < first + most:
         last = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     last = max([last, *map(int, process.stdout.read().splitlines()[:-1] or [0])])
     process.wait()
     process.stdout.close()
-    with opened(path) as ledger:
-        assert len(ledger.states(ids(*range(last + 1)), NEW)) == last + 1
-        ledger.record([outcome(10**7)])
+    return last
 
 
 def version_one(path: Path) -> None:
