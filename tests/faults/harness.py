@@ -80,13 +80,14 @@ class Study:
         out, err = process.communicate(timeout=110)
         return process.returncode, out, err
 
-    def until_done(self, process: subprocess.Popen[str], jobs: int) -> None:
-        """Until the events of `apply --json` say that so many jobs are recorded."""
+    def until_done(self, process: subprocess.Popen[str], jobs: int) -> list[dict[str, Any]]:
+        """Until the events of `apply --json` say that so many jobs are recorded; the events so far."""
         assert process.stdout is not None
+        events: list[dict[str, Any]] = []
         for line in process.stdout:
-            event = json.loads(line)
-            if event["event"] == "progress" and event["status"]["done"] >= jobs:
-                return
+            events.append(json.loads(line))
+            if events[-1]["event"] == "progress" and events[-1]["status"]["done"] >= jobs:
+                return events
         pytest.fail(f"apply ended early: {process.wait(5)} {process.stderr.read() if process.stderr else ''}")
 
     def under_way(self, done: int) -> tuple[subprocess.Popen[str], set[int]]:
