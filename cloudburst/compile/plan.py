@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, Self
 from ..diagnostics import Diagnostic, Path, Problem, dotted
 from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, Table, TableSink, Value
 from . import money
+from .difference import Causes, Share, Tagger, ids_of, shares
 from .fleet import Change, Verb
 from .jobs import Job, Jobs
 from .keeping import sample_forms
@@ -28,7 +29,7 @@ from .rental import estimate_of, rental_form
 from .repeats import Coincidence, Seen, coincidences
 from .space import Arithmetic, units_in
 
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "1.3"
 MOST_COUNTED = 10_000_000
 """Rows that are walked one by one; of more only the arithmetic is said."""
 
@@ -38,6 +39,14 @@ Known = Literal["done", "failed", "stale"]
 Mark = Literal["+", "~", "-", "="]
 Progress = Callable[[int, int], None]
 """Called now and then with rows walked and rows in all."""
+
+
+LineOf = Callable[[Path], int | None]
+"""Finds the line of a path in the ensemble file."""
+
+
+def _nowhere(_path: Path) -> None:
+    return None
 
 
 class Recorded(Protocol):
@@ -86,6 +95,14 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Edited:
+    """What was applied last, `before`, and what in the file is different since."""
+
+    before: Jobs
+    causes: Causes
+
+
+@dataclass(frozen=True)
 class Digest:
     """sha256 over every selected job in order, or, above `MOST_COUNTED` rows, over the normal form."""
 
@@ -97,8 +114,8 @@ class Digest:
 class Action:
     """One thing `apply` would do. Marks: + new, ~ changed, - removed, = left as it is.
 
-    Of a machine: `size` is what it is or shall be, `hourly` its price in US dollars afterwards; `path` is what
-    in the file it comes from, on `line`.
+    Of rows: `jobs` is how many it is about. Of a machine: `size` is what it is or shall be, `hourly` its price in
+    US dollars afterwards. `path` is what in the file it comes from, on `line`.
     """
 
     mark: Mark
@@ -109,6 +126,7 @@ class Action:
     hourly: float | None = None
     path: str | None = None
     line: int | None = None
+    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -266,29 +284,46 @@ def count(
     recorded: Recorded | None,
     frozen: Callable[[], Mapping[str, Any]],
     progress: Progress = lambda _done, _all: None,
+    *,
+    edited: Edited | None = None,
+    line_of: LineOf = _nowhere,
 ) -> Plan:
     """The plan with its jobs counted, by state and by id, its digest and all its actions.
 
     `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
-    when there are more rows than are walked. Some 12 bytes of memory a row. Raises RowError when a row has no job.
+    when there are more rows than are walked. With `edited`, jobs to do are told by what in the file is their
+    cause, and those that left the study are counted. Some 12 bytes of memory a row, as many again for those of
+    before. Raises RowError when a row has no job.
     """
     number = plan.rows.stop - plan.rows.start
     if number > MOST_COUNTED:
         digest = Digest(_digest_of_form(frozen(), plan.rows), "normal form")
-        return _counted(plan, Counts.unknown(number), digest)
-    digest, ids = _walk(jobs, plan.rows, progress)
+        return _counted(plan, _Found(Counts.unknown(number)), digest, line_of)
+    gaining = Tagger(edited.causes.gained if edited else ())
+    digest, ids = _walk(jobs, plan.rows, gaining, progress)
     payload = plan.around.payload
-    counts = _by_state(number, ids, recorded, payload.digest if payload else "")
-    repeats = ids.repeats() if counts.jobs < number else ()
-    found = coincidences(
+    found = _by_state(number, ids, gaining, recorded, payload.digest if payload else "")
+    if edited and edited.causes.lost and recorded and not plan.is_selection:
+        found = replace(found, left=_left(ids, edited, recorded))
+    repeats = ids.repeats() if found.counts.jobs < number else ()
+    alike = coincidences(
         plan.ensemble, jobs, [(plan.rows[first], plan.rows[again]) for first, again in repeats]
     )
-    return replace(_counted(plan, counts, digest), coincidences=found)
+    return replace(_counted(plan, found, digest, line_of), coincidences=alike)
 
 
-def _counted(plan: Plan, counts: Counts, digest: Digest) -> Plan:
-    actions = (*_locking(plan.around), *_computing(plan, counts))
-    return replace(plan, counts=counts, digest=digest, actions=actions)
+@dataclass(frozen=True)
+class _Found:
+    """`to_do` and `left` are told by cause: jobs never computed, and computed ones that no row has any more."""
+
+    counts: Counts
+    to_do: tuple[Share, ...] = ()
+    left: tuple[Share, ...] = ()
+
+
+def _counted(plan: Plan, found: _Found, digest: Digest, line_of: LineOf) -> Plan:
+    actions = (*_locking(plan.around), *_computing(plan, found, line_of))
+    return replace(plan, counts=found.counts, digest=digest, actions=actions)
 
 
 def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
@@ -299,25 +334,40 @@ def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _walk(jobs: Jobs, rows: range, progress: Progress) -> tuple[Digest, Seen]:
+def _walk(jobs: Jobs, rows: range, gaining: Tagger, progress: Progress) -> tuple[Digest, Seen]:
     seen = hashlib.sha256(f"{rows.start}\n".encode())
-    ids = Seen()
+    ids, tells = Seen(), bool(gaining.told)
     for walked, job in enumerate(jobs.walk(rows.start, rows.stop), 1):
         seen.update(f"{job.id} {json.dumps(job.argv)}\n".encode() if job.argv else f"{job.id}\n".encode())
-        ids.add(job.id)
+        ids.add(job.id, gaining.tag(job.row) if tells else 0)
         if walked % _AT_ONCE == 0:
             progress(walked, rows.stop - rows.start)
     return Digest(seen.hexdigest(), "jobs"), ids
 
 
-def _by_state(rows: int, ids: Seen, recorded: Recorded | None, payload: str) -> Counts:
+def _by_state(rows: int, ids: Seen, gaining: Tagger, recorded: Recorded | None, payload: str) -> _Found:
     jobs = 0
     states: Counter[Known] = Counter()
+    to_do: Counter[int] = Counter()
     for group in ids.in_groups():
         jobs += len(group)
-        states.update(recorded.states(group, payload).values() if recorded else ())
+        known = recorded.states(list(group), payload) if recorded else {}
+        states.update(known.values())
+        to_do.update(tag for job, tag in group.items() if job not in known)
     done, failed, stale = states["done"], states["failed"], states["stale"]
-    return Counts(rows, jobs, done, failed, stale, to_do=jobs - done - failed - stale)
+    counts = Counts(rows, jobs, done, failed, stale, to_do=to_do.total())
+    return _Found(counts, shares(to_do, gaining))
+
+
+def _left(ids: Seen, edited: Edited, recorded: Recorded) -> tuple[Share, ...]:
+    """Computed jobs of the study as it was applied last that are in no row now."""
+    losing = Tagger(edited.causes.lost)
+    left: Counter[int] = Counter()
+    before = ids_of(edited.before, losing)
+    for there, here in zip(before.heaps(), ids.heaps(), strict=True):
+        gone = {job.hex(): tag for job, tag in there.items() if job not in here}
+        left.update(gone[job] for job in recorded.states(list(gone), ""))
+    return shares(left, losing)
 
 
 # ── the third, where machines are rented ─────────────────────────────────────────────────────
@@ -327,7 +377,7 @@ def with_rental(
     *,
     seconds_per_job: float | None,
     again: int = 0,
-    line_of: Callable[[Path], int | None] = lambda _path: None,
+    line_of: LineOf = _nowhere,
 ) -> Plan:
     """A counted plan with what has to happen to its machines, and what they will cost.
 
@@ -368,19 +418,46 @@ def _locking(around: Surroundings) -> tuple[Action, ...]:
     return (Action(mark, "lock", around.lock_file, dependencies.reason),)
 
 
-def _computing(plan: Plan, counts: Counts) -> Iterator[Action]:
-    address = f"rows[{plan.rows.start}:{plan.rows.stop}]"
+def _computing(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
+    counts, address = found.counts, f"rows[{plan.rows.start}:{plan.rows.stop}]"
     if not counts.is_exact:
         yield Action("+", "run", address, f"{counts.rows:,} rows, too many to look up which are computed")
-    elif counts.to_do:
-        yield Action("+", "run", address, f"{_jobs(counts.to_do)} to do")
+    yield from (_running(share, address, line_of) for share in found.to_do)
     if counts.stale:
         reason = f"{_jobs(counts.stale)} computed by other worker code or other dependencies"
-        yield Action("~", "run again", address, reason)
-    if counts.to_do or counts.stale:
+        yield Action("~", "run again", address, reason, jobs=counts.stale)
+    yield from (_leaving_out(share, line_of) for share in found.left)
+    if counts.to_do or counts.stale or found.left:
         yield from (_writing(sink) for sink in plan.ensemble.results)
     if counts.failed:
-        yield Action("=", "leave", address, f"{counts.failed:,} failed (cloudburst retry)")
+        yield Action(
+            "=", "leave", address, f"{counts.failed:,} failed (cloudburst retry)", jobs=counts.failed
+        )
+
+
+def _running(share: Share, address: str, line_of: LineOf) -> Action:
+    because = _because(share)
+    reason = f"{_jobs(share.jobs)}: {because}" if because else f"{_jobs(share.jobs)} to do"
+    return _placed(Action("+", "run", address, reason, jobs=share.jobs), share, line_of)
+
+
+def _leaving_out(share: Share, line_of: LineOf) -> Action:
+    because = _because(share)
+    what = f"{_jobs(share.jobs)} that {'is' if share.jobs == 1 else 'are'} computed and in no row any more"
+    reason = f"{what}{f': {because}' if because else ''}; kept in the ledger, should they come back"
+    return _placed(Action("-", "leave out", "the table", reason, jobs=share.jobs), share, line_of)
+
+
+def _because(share: Share) -> str:
+    return "; ".join(cause.text for cause in share.causes)
+
+
+def _placed(action: Action, share: Share, line_of: LineOf) -> Action:
+    """With its place, where one thing in the file is the cause."""
+    if len(share.causes) != 1:
+        return action
+    path = share.causes[0].path
+    return replace(action, path=dotted(path), line=line_of(path))
 
 
 def _writing(sink: Sink) -> Action:

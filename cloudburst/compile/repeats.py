@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from ..spec.ensemble import Block, Ensemble, Replicates, Sample, Value
@@ -25,27 +26,36 @@ MOST_TOLD = 5
 
 
 class Seen:
-    """Ids of 20 hex digits, each told once, in ten bytes an id instead of the hundred a set takes.
+    """Ids of 20 hex digits, each told once, in eleven bytes an id instead of the hundred a set takes.
 
-    They are only put aside, by their first byte; which ones repeat is found out a heap at a time.
+    They are only put aside, by their first byte; which ones repeat is found out a heap at a time. Each
+    has a tag, a number from 0 to 255; of rows with one id the first one's counts.
     """
 
     def __init__(self) -> None:
         self._heaps = [bytearray() for _ in range(256)]
+        self._tags = [bytearray() for _ in range(256)]
         self._order = bytearray()
 
-    def add(self, id: str) -> None:
+    def add(self, id: str, tag: int = 0) -> None:
         data = bytes.fromhex(id)
         self._heaps[data[0]] += data
+        self._tags[data[0]].append(tag)
         if len(self._order) < MOST_REMEMBERED:
             self._order.append(data[0])
 
-    def in_groups(self) -> Iterator[list[str]]:
-        """Every id once, some thousand at a time, in no order that means anything."""
-        for heap in self._heaps:
-            distinct = list(set(_ids(heap)))
-            for start in range(0, len(distinct), _AT_ONCE):
-                yield [data.hex() for data in distinct[start : start + _AT_ONCE]]
+    def heaps(self) -> Iterator[dict[bytes, int]]:
+        """Every id once with its tag, in 256 heaps by the first byte."""
+        for heap, tags in zip(self._heaps, self._tags, strict=True):
+            ids = list(_ids(heap))
+            yield dict(zip(reversed(ids), reversed(tags), strict=True))
+
+    def in_groups(self) -> Iterator[dict[str, int]]:
+        """Every id once with its tag, some thousand at a time, in no order that means anything."""
+        for heap in self.heaps():
+            distinct = iter(heap.items())
+            while group := dict(islice(distinct, _AT_ONCE)):
+                yield {data.hex(): tag for data, tag in group.items()}
 
     def repeats(self) -> list[tuple[int, int]]:
         """Pairs of rows with one id, as places in the order they came by: the first with its next, and with its last.

@@ -13,11 +13,13 @@ import pytest
 
 from cloudburst import assets
 from cloudburst.compile import plan as room
+from cloudburst.compile.difference import causes
 from cloudburst.compile.fleet import Machine, Wanted
 from cloudburst.compile.jobs import Jobs, make_jobs
 from cloudburst.compile.lockfile import Dependencies, Lock
 from cloudburst.compile.payload import Payload
 from cloudburst.compile.plan import (
+    Edited,
     InputUsed,
     Plan,
     Surroundings,
@@ -502,3 +504,46 @@ def test_rows_that_are_one_job_are_told_with_the_reason():
     ]
     selected = check_form(planned(ensemble, selected=(2, 4)))
     assert [told["rows"] for told in selected["coincidences"]] == [[2, 3]]
+
+
+# ── what an edit costs ───────────────────────────────────────────────────────────────────────
+def edited(before: Ensemble, after: Ensemble, ledger: Ledger) -> Plan:
+    jobs = make_jobs(after, make_space(after), {})
+    since = Edited(make_jobs(before, make_space(before), {}), causes(before, after))
+    lines = {("parameters", "grid", "demand", 2): 14}
+    return count(outline(after, jobs, AROUND), jobs, ledger, dict, edited=since, line_of=lines.get)
+
+
+def test_new_rows_are_told_with_the_line_that_gained_them() -> None:
+    before = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2))
+    after = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2, 3))
+    done = {job.id: "done" for job in make_jobs(before, make_space(before), {})}
+    plan = edited(before, after, Ledger(done))
+    running = [action for action in plan.actions if action.verb == "run"]
+    assert [(a.jobs, a.reason, a.path, a.line) for a in running] == [
+        (2, "2 jobs: demand gained 3", "parameters.grid.demand[2]", 14)
+    ]
+    check_form(plan)
+
+
+def test_rows_that_left_are_told_and_kept() -> None:
+    before = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2, 3))
+    after = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2))
+    jobs = make_jobs(before, make_space(before), {})
+    done = {job.id: "done" for job in jobs if job.row.values["spread"] == 0.1}
+    plan = edited(before, after, Ledger(done))
+    leaving = [action for action in plan.actions if action.mark == "-"]
+    assert [(a.verb, a.jobs) for a in leaving] == [("leave out", 1)]
+    assert "demand lost 3" in leaving[0].reason and "ledger" in leaving[0].reason
+    assert any(action.verb == "write" for action in plan.actions)
+
+
+def test_what_was_left_over_before_an_edit_has_no_cause() -> None:
+    """Two rows were never computed, one is new: the edit explains the new one alone."""
+    before = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2))
+    after = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2, 3))
+    done = {job.id: "done" for job in make_jobs(before, make_space(before), {}) if job.row.index < 2}
+    reasons = [
+        action.reason for action in edited(before, after, Ledger(done)).actions if action.verb == "run"
+    ]
+    assert reasons == ["2 jobs: demand gained 3", "2 jobs to do"]
