@@ -15,6 +15,7 @@ from typing import Any
 from ..run.apply import Retry, Rows, apply
 from ..run.events import StopSignal, Summary
 from ..run.observe import Study
+from ..run.plans import Planned
 from ..run.results import Result
 from ..spec.ensemble import Cluster
 from .failed import failed_under
@@ -36,14 +37,26 @@ STILL_BILLED = "letting go of the machines: they go on, and are billed"
 DECLINED = 1
 
 
-def compute(screen: Screen, file: Path, study: Study, *, rows: Rows, retry: Retry, yes: bool = False) -> int:
-    """The exit code. Machines are rented only once somebody agreed to the price, or with `yes`."""
+def compute(
+    screen: Screen,
+    file: Path,
+    study: Study,
+    *,
+    rows: Rows,
+    retry: Retry,
+    yes: bool = False,
+    planned: Planned | None = None,
+) -> int:
+    """The exit code. Machines are rented only once somebody agreed to the price, or with `yes`.
+
+    `planned` is the plan file that `study` was made from, if it was.
+    """
     if not agreed(screen, study, rows=rows, retry=retry, yes=yes):
         screen.note("nothing was rented")
         return DECLINED
     gentle = letting_go(study.ensemble.cluster)
     with telling(screen) as teller, stoppable(teller.say, gentle) as stop:
-        ended = apply(study, rows=rows, retry=retry, on_event=teller.tell, stop=stop)
+        ended = apply(study, rows=rows, retry=retry, on_event=teller.tell, stop=stop, planned=planned)
     failed = _failed(study, rows) if ended.failed or ended.failed_before else []
     forms = [failed_view.failure(result) for result in failed]
     document = ended.to_json()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ..compile.plan import Plan, with_rental
 from ..diagnostics import Problem, has_errors, in_order
 from ..errors import SpecError, Unreachable, UsageError
-from ..run.observe import Study, count_plan, outline_study
+from ..run.observe import Study, outline_study
+from ..run.planning import count_plan
 from ..spec.ensemble import Cluster
 from .failed import count_failed
 from .reach import brought_home

@@ -9,7 +9,8 @@ from typing import Any
 from ..compile.rental import standing_form, unknown_form
 from ..errors import ControllerError, ProviderError
 from ..run import run_lock
-from ..run.observe import Study, count_rows
+from ..run.observe import Study
+from ..run.planning import count_rows
 from .reach import Way
 
 FORMAT = 1

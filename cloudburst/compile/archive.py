@@ -75,6 +75,12 @@ def digest_of(entries: Iterable[Entry]) -> tuple[str, int]:
     return tally.hash.hexdigest(), tally.size
 
 
+def crc_and_size(entry: Entry) -> tuple[int, int]:
+    """As a zip's directory has them. Raises CloudBurstError for a file that cannot be read."""
+    crc, size, _ = _measure(entry)
+    return crc, size
+
+
 def save_archive(entries: Iterable[Entry], path: Path, digest: str) -> None:
     """Writes the archive to `path`: whole or not at all. `digest` is what it must come to.
 

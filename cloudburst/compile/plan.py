@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
+from .. import __version__
 from ..diagnostics import Diagnostic, Path, Problem, dotted
 from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, Table, TableSink, Value
 from . import money
@@ -34,6 +35,7 @@ MOST_COUNTED = 10_000_000
 """Rows that are walked one by one; of more only the arithmetic is said."""
 
 _AT_ONCE = 4096
+_FILES_NAMED = 4
 
 Known = Literal["done", "failed", "stale"]
 Mark = Literal["+", "~", "-", "="]
@@ -96,10 +98,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Edited:
-    """What was applied last, `before`, and what in the file is different since."""
+    """What was applied last, `before`, and what is different since: in the file, and in which files of the worker's
+    code (`dependencies` stands for its lock)."""
 
     before: Jobs
     causes: Causes
+    code: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,11 @@ class Plan:
     coincidences: tuple[Coincidence, ...] = ()
 
     @property
+    def counted(self) -> Counts:
+        """Its counts; while nothing is counted, every row passes for a job to do."""
+        return self.counts if self.counts is not None else Counts.unknown(self.rows.stop - self.rows.start)
+
+    @property
     def is_selection(self) -> bool:
         return self.rows != range(self.total)
 
@@ -210,6 +219,7 @@ class Plan:
         """As schemas/plan.schema.json says."""
         return {
             "format_version": FORMAT_VERSION,
+            "made_by": f"CloudBurst {__version__}",
             "study": self.ensemble.name,
             "spec": self.around.spec,
             "rows": self.total,
@@ -303,6 +313,8 @@ def count(
     digest, ids = _walk(jobs, plan.rows, gaining, progress)
     payload = plan.around.payload
     found = _by_state(number, ids, gaining, recorded, payload.digest if payload else "")
+    if edited:
+        found = replace(found, code=edited.code)
     if edited and edited.causes.lost and recorded and not plan.is_selection:
         found = replace(found, left=_left(ids, edited, recorded))
     repeats = ids.repeats() if found.counts.jobs < number else ()
@@ -319,6 +331,7 @@ class _Found:
     counts: Counts
     to_do: tuple[Share, ...] = ()
     left: tuple[Share, ...] = ()
+    code: tuple[str, ...] = ()
 
 
 def _counted(plan: Plan, found: _Found, digest: Digest, line_of: LineOf) -> Plan:
@@ -424,8 +437,7 @@ def _computing(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
         yield Action("+", "run", address, f"{counts.rows:,} rows, too many to look up which are computed")
     yield from (_running(share, address, line_of) for share in found.to_do)
     if counts.stale:
-        reason = f"{_jobs(counts.stale)} computed by other worker code or other dependencies"
-        yield Action("~", "run again", address, reason, jobs=counts.stale)
+        yield Action("~", "run again", address, _stale(counts.stale, found.code), jobs=counts.stale)
     yield from (_leaving_out(share, line_of) for share in found.left)
     if counts.to_do or counts.stale or found.left:
         yield from (_writing(sink) for sink in plan.ensemble.results)
@@ -439,6 +451,15 @@ def _running(share: Share, address: str, line_of: LineOf) -> Action:
     because = _because(share)
     reason = f"{_jobs(share.jobs)}: {because}" if because else f"{_jobs(share.jobs)} to do"
     return _placed(Action("+", "run", address, reason, jobs=share.jobs), share, line_of)
+
+
+def _stale(number: int, code: Sequence[str]) -> str:
+    """Named are the files that changed since what was applied last, where that is known."""
+    reason = f"{_jobs(number)} computed by other worker code or other dependencies"
+    if not code:
+        return reason
+    more = f" and {len(code) - _FILES_NAMED:,} more" if len(code) > _FILES_NAMED else ""
+    return f"{reason}: changed {'is' if len(code) == 1 else 'are'} {', '.join(code[:_FILES_NAMED])}{more}"
 
 
 def _leaving_out(share: Share, line_of: LineOf) -> Action:

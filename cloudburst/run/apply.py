@@ -27,10 +27,12 @@ from .file_store import PAYLOAD, FileStore
 from .follow import Status, follow
 from .ledger import Ledger
 from .objects import send_objects
-from .observe import Study, count_rows, with_lock
+from .observe import Study, with_lock
 from .outputs import write_outputs
 from .ownership import check_ownership, take_ownership
 from .places import prepare
+from .planning import count_rows, counted_plan
+from .plans import Planned, keep_plan
 from .promised import promised_sinks, promised_variables
 from .safekeeping import make_safe
 from .sending import needed_files
@@ -59,10 +61,19 @@ class Computed:
     files: FileStore | None = None
 
 
-def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: StopSignal) -> Summary:
+def apply(
+    study: Study,
+    *,
+    rows: Rows,
+    retry: Retry,
+    on_event: OnEvent,
+    stop: StopSignal,
+    planned: Planned | None = None,
+) -> Summary:
     """Compute what is not computed yet, and bring the results up to date.
 
-    `rows` restricts it to a half-open range of rows; `retry` names failed jobs to compute again.
+    `rows` restricts it to a half-open range of rows; `retry` names failed jobs to compute again. `planned` is the
+    plan file that `study` was made from, if it was. What is applied is kept among the study's plans.
     Raises StudyBusy, LockingFailed, QueueError, ProviderError and their kin; jobs that fail are no
     exception but a count in the Summary. Whatever is raised, no process is left running here. A study on
     a cluster that outlives the command goes on when `stop` says so: then the Summary says `let go`.
@@ -78,7 +89,7 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
         cluster = make_cluster(study, lock, on_event, stop)
         tables: tuple[str, ...] | None = None
         try:
-            computed = _bring_up_to_date(study, cluster, rows, retry, on_event, stop)
+            computed = _bring_up_to_date(study, cluster, rows, retry, on_event, stop, planned)
             if computed.files is not None:
                 tables = write_outputs(study, tables_only=computed.let_go, files=computed.files)
         except KeyboardInterrupt:
@@ -100,7 +111,13 @@ def apply(study: Study, *, rows: Rows, retry: Retry, on_event: OnEvent, stop: St
 
 
 def _bring_up_to_date(
-    study: Study, cluster: Cluster, rows: Rows, retry: Retry, on_event: OnEvent, stop: StopSignal
+    study: Study,
+    cluster: Cluster,
+    rows: Rows,
+    retry: Retry,
+    on_event: OnEvent,
+    stop: StopSignal,
+    planned: Planned | None,
 ) -> Computed:
     """A cluster that stands knows more than this machine: it is asked before anything is counted, and
     kept as the study now wants it. One that does not is started only for something to do."""
@@ -108,7 +125,9 @@ def _bring_up_to_date(
     if _stands(study, cluster, rows, retry, on_event):
         endpoints = cluster.start()
         replica.pull(study, _controller(endpoints))
-    counts, again = count_rows(study, rows), _again(study, retry)
+    plan, again = counted_plan(study, rows), _again(study, retry)
+    counts = plan.counted
+    keep_plan(study, plan, time.time(), planned=planned)
     if not _is_work(counts, again):
         if endpoints is not None:
             _tell_of_sinks(study, endpoints, rows, on_event, stop)

@@ -26,7 +26,7 @@ from ..compile.lockfile import Dependencies, judge_lock
 from ..compile.normal import freeze
 from ..compile.order import make_order
 from ..compile.payload import Payload, pack
-from ..compile.plan import Counts, FilesUsed, InputUsed, Plan, Progress, Recorded, Surroundings
+from ..compile.plan import FilesUsed, InputUsed, Plan, Recorded, Surroundings
 from ..compile.requirements import Found, find_requirements
 from ..compile.space import make_space
 from ..compile.trial import MOST_EFFORT
@@ -297,18 +297,6 @@ def outline_study(study: Study, rows: Rows = None) -> Plan:
     """The first screen: at once, at any size. `rows` with the meaning of a slice. Raises SpecError."""
     with rows_in_their_place(study):
         return plan.outline(study.ensemble, study.jobs, _surroundings(study), rows)
-
-
-def count_plan(study: Study, outline: Plan, progress: Progress = lambda _done, _all: None) -> Plan:
-    """The second: every job walked and looked up in the ledger. Raises SpecError, LedgerError."""
-    with study.recorded() as recorded, rows_in_their_place(study):
-        return plan.count(outline, study.jobs, recorded, lambda: study.frozen, progress)
-
-
-def count_rows(study: Study, rows: Rows = None) -> Counts:
-    """How many jobs of these rows are done, failed, stale, to do. Raises SpecError, LedgerError."""
-    counts = count_plan(study, outline_study(study, rows)).counts
-    return counts if counts is not None else Counts.unknown(study.jobs.count)
 
 
 def _surroundings(study: Study) -> Surroundings:

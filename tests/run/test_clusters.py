@@ -36,7 +36,8 @@ import sys
 from pathlib import Path
 from cloudburst.run.clusters import connected, make_cluster
 from cloudburst.run.events import StopSignal
-from cloudburst.run.observe import count_rows, read_study
+from cloudburst.run.observe import read_study
+from cloudburst.run.planning import count_rows
 study = read_study(Path(sys.argv[1]))
 count_rows(study)
 with connected(study) as found:

@@ -16,14 +16,13 @@ from cloudburst.run.events import Doing
 from cloudburst.run.ledger import Ledger
 from cloudburst.run.observe import (
     Study,
-    count_plan,
-    count_rows,
     diagnose,
     outline_study,
     read_study,
     with_lock,
 )
 from cloudburst.run.places import prepare
+from cloudburst.run.planning import count_plan, count_rows
 
 SPEC = """\
 cloudburst: 1
@@ -329,7 +328,7 @@ def test_a_purge_takes_what_is_written_here_and_looks_at_no_server(tmp_path):
 def test_reading_and_planning_import_nothing_heavy(tmp_path):
     path = project(tmp_path, WITH_INPUT, **TAKES_JOB, **{"net3/requirements.txt": "six\n"})
     code = (
-        "import sys; from pathlib import Path; from cloudburst.run.observe import *\n"
+        "import sys; from pathlib import Path; from cloudburst.run.observe import *; from cloudburst.run.planning import *\n"
         f"study = read_study(Path({str(path)!r})); count_plan(study, outline_study(study))\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ...errors import UsageError
 from ..arguments import json_option, local_option, pass_screen, rows_option, study_argument, within
 from ..views.screen import Screen
 
@@ -20,6 +21,12 @@ SOMETHING_TO_DO = 3
     type=click.Path(path_type=Path, allow_dash=True),
     help="Stream the job descriptions there instead, one JSON line a row; - is the screen.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.cbplan",
+    help="Keep the plan there, with all it needs: `cloudburst apply FILE.cbplan` does exactly that.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when there is something to do.")
 @click.option("--offline", is_flag=True, help="Do not look at rented machines: no network at all.")
 @local_option
@@ -30,6 +37,7 @@ def command(
     file: Path,
     rows: tuple[int, int | None] | None,
     jobs: Path | None,
+    out: Path | None,
     detailed_exitcode: bool,
     offline: bool,
     local: bool,
@@ -38,15 +46,24 @@ def command(
 
     Of rented machines: which it would make, change or give back, and what that costs.
     Reads the file, the worker directory, the lock and the ledger, and for rented machines the account (not with
-    --offline); writes nothing but --jobs. Exit code 2 when it is sure to cost more than max_cost.
+    --offline); writes nothing but --jobs and --out, and for --out the lock, if there is none that fits. Exit code 2
+    when it is sure to cost more than max_cost.
     """
+    from ...compile.plan_archive import SUFFIX
     from ...errors import Unreachable
-    from ...run.observe import count_plan, outline_study
+    from ...run.observe import outline_study
+    from ...run.planning import count_plan
     from ..renting import refuse, show_new_warnings, with_machines
     from ..study import open_study
     from ..views import plan as view
     from ..views.counting import counting
 
+    if out is not None and out.suffix != SUFFIX:
+        raise UsageError(
+            f"{out} is no name of a plan", f"its name ends in {SUFFIX}: {out.with_suffix(SUFFIX)}"
+        )
+    if out is not None and jobs is not None:
+        raise UsageError("--jobs shows the jobs instead of the plan", "give --out or --jobs")
     study = open_study(screen, file, local=local)
     selected = within(rows, study.jobs.count)
     if jobs is not None:
@@ -54,6 +71,10 @@ def command(
 
         stream(screen, study, selected, jobs)
         return 0
+    if out is not None:
+        from ..planned import locked
+
+        study = locked(screen, study)
     outline = outline_study(study, selected)
     for line in view.head(outline.to_json(), width=screen.width, paint=screen.paint):
         screen.say(line)
@@ -71,4 +92,11 @@ def command(
     for line in view.tail(document, width=screen.width, paint=screen.paint):
         screen.say(line)
     refuse(study, plan.refusal)
+    if out is not None:
+        from ...run.plans import write_plan
+
+        digest = write_plan(study, plan, out)
+        screen.note(
+            f"wrote {out} ({digest[:12]}): `cloudburst apply {out}` does exactly this, or says what moved"
+        )
     return SOMETHING_TO_DO if detailed_exitcode and plan.has_something_to_do else 0

@@ -171,6 +171,7 @@ def actions(listed: Sequence[Form], width: int) -> Iterator[str]:
     for action in listed:
         start = f"{action['mark']} {action['verb']:<{verbs}}  {action['address']:<{addresses}}  "
         room = max(24, width - len(start))
-        for line in textwrap.wrap(action["reason"], room) or [""]:
+        place = f" (line {action['line']})" if action["line"] else ""
+        for line in textwrap.wrap(action["reason"] + place, room) or [""]:
             yield f"{start}{line}".rstrip()
             start = " " * len(start)

@@ -1,0 +1,156 @@
+"""The plans that were applied, and what is different since. Reads; `plans` writes them.
+
+`plans/applied.jsonl` beside the kept archives has a line each time something else was applied than the time
+before; the last one is what the study is compared with when it is planned again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from ..compile.archive import crc_and_size
+from ..compile.difference import causes
+from ..compile.normal import thaw
+from ..compile.payload import LOCK_NAME
+from ..compile.plan import Edited
+from ..compile.plan_archive import SUFFIX, WORKER, Contents, read
+from ..errors import CloudBurstError
+from ..spec import build
+from .observe import Study
+from .places import Places
+
+APPLIED = "applied.jsonl"
+NAMED = 12
+"""Digits of a plan's sha256 in the name of its file."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A plan that was applied: its file, when (seconds since the epoch), its bytes' sha256, and what it ran."""
+
+    path: Path
+    at: float
+    sha256: str
+    runs: str
+
+    @cached_property
+    def contents(self) -> Contents:
+        return read_contents(self.path)
+
+
+def applied(place: Places) -> list[Kept]:
+    """What was applied, in order. A line that was not finished, or whose archive is gone, is none."""
+    try:
+        lines = (place.plans / APPLIED).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+    return [kept for line in lines if (kept := _kept(place, line)) is not None]
+
+
+def last_applied(place: Places) -> Kept | None:
+    return next(reversed(applied(place)), None)
+
+
+def _kept(place: Places, line: str) -> Kept | None:
+    try:
+        form = json.loads(line)
+        path = place.plans / f"{form['sha256'][:NAMED]}{SUFFIX}"
+        kept = Kept(path, float(form["at"]), form["sha256"], form["runs"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return kept if path.is_file() else None
+
+
+# ── compared with what was applied last ──────────────────────────────────────────────────────
+def edited_since(study: Study) -> Edited | None:
+    """What was applied last, where the study is another since; None too where that cannot be read any more."""
+    last = last_applied(study.places)
+    if last is None or last.runs == runs_of(study.frozen, study.order):
+        return None
+    try:
+        before = last.contents.ensemble
+        found = causes(
+            build(before["normal"]),
+            study.ensemble,
+            (
+                {**before["inputs"], **before.get("files", {})},
+                {**study.inputs.digests, **study.files.digests},
+            ),
+        )
+        return Edited(thaw(before), found, tuple(_code(last, study)))
+    except CloudBurstError:
+        return None
+
+
+def _code(last: Kept, study: Study) -> Iterator[str]:
+    """The files of the worker that are other than they were, by name; the lock is `dependencies`."""
+    if last.contents.order["payload"] == study.payload.digest:
+        return
+    with opened(last.path) as archive, archive.open(WORKER) as packed, zipfile.ZipFile(packed) as worker:
+        before = {one.filename: (one.CRC, one.file_size) for one in worker.infolist()}
+    now = {entry.name: entry for entry in study.payload.entries}
+    for name in sorted({*before, *now}):
+        if name not in before or name not in now or crc_and_size(now[name]) != before[name]:
+            yield "dependencies" if name == LOCK_NAME else name
+
+
+# ── reading an archive ───────────────────────────────────────────────────────────────────────
+def read_contents(path: Path) -> Contents:
+    """What a plan file says. Raises CloudBurstError."""
+    with opened(path) as archive:
+        return read(archive, str(path))
+
+
+class opened:  # noqa: N801 - read as a verb: `with opened(path) as archive`
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> zipfile.ZipFile:
+        try:
+            self._archive = zipfile.ZipFile(self._path)
+        except FileNotFoundError as error:
+            raise CloudBurstError(f"there is no file {self._path}") from error
+        except zipfile.BadZipFile as error:
+            raise CloudBurstError(
+                f"{self._path} is no plan",
+                "`cloudburst plan --out` writes one; an ensemble file ends in .yaml",
+            ) from error
+        except OSError as error:
+            raise CloudBurstError(f"{self._path} cannot be read: {error.strerror}") from error
+        return self._archive
+
+    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
+        self._archive.close()
+        if isinstance(error, zipfile.BadZipFile | KeyError):
+            raise damaged(self._path, str(error)) from error
+
+
+def damaged(path: Path, what: str) -> CloudBurstError:
+    return CloudBurstError(f"{path} is damaged: {what}", "make the plan again")
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hash_of(file)
+
+
+def hash_of(file: IO[bytes]) -> str:
+    seen = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        seen.update(chunk)
+    return seen.hexdigest()
+
+
+def runs_of(frozen: Mapping[str, Any], order: Mapping[str, Any]) -> str:
+    """One digest of all that decides what is computed."""
+    text = json.dumps([frozen, order], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

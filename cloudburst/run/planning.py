@@ -1,0 +1,32 @@
+"""The plan counted: every job walked, looked up in the ledger, and compared with what was applied last."""
+
+from __future__ import annotations
+
+from ..compile import plan
+from ..compile.plan import Counts, Plan, Progress
+from .kept import edited_since
+from .observe import Rows, Study, outline_study, rows_in_their_place
+
+
+def counted_plan(study: Study, rows: Rows = None) -> Plan:
+    """Both steps at once. Raises SpecError, LedgerError."""
+    return count_plan(study, outline_study(study, rows))
+
+
+def count_plan(study: Study, outline: Plan, progress: Progress = lambda _done, _all: None) -> Plan:
+    """The second step, after `outline_study`. Raises SpecError, LedgerError."""
+    with study.recorded() as recorded, rows_in_their_place(study):
+        return plan.count(
+            outline,
+            study.jobs,
+            recorded,
+            lambda: study.frozen,
+            progress,
+            edited=edited_since(study) if recorded is not None else None,
+            line_of=lambda path: study.loaded.document.span(path).line,
+        )
+
+
+def count_rows(study: Study, rows: Rows = None) -> Counts:
+    """How many jobs of these rows are done, failed, stale, to do. Raises SpecError, LedgerError."""
+    return counted_plan(study, rows).counted
