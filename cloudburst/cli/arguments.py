@@ -19,6 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_FILE = "ensemble.yaml"
 
+SOMETHING_TO_DO = 3
+"""The exit code of `plan --detailed-exitcode`."""
+
 pass_screen = click.make_pass_decorator(Screen)
 
 

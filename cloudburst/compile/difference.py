@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 
-from ..diagnostics import Path
+from ..diagnostics import Path, dotted
 from ..spec import progressions
 from ..spec.ensemble import (
     Axis,
@@ -525,3 +525,24 @@ def ids_of(jobs: Jobs, tagger: Tagger, progress: Progress = lambda _done, _all: 
         if place % _AT_ONCE == 0:
             progress(place, count)
     return seen
+
+
+# ── the JSON form ────────────────────────────────────────────────────────────────────────────
+def difference_form(difference: Difference, line_of: Callable[[Path], int | None]) -> dict[str, Any]:
+    """As schemas/comparison.schema.json has it: jobs that come, go and stay, with causes and their lines."""
+    return {
+        "rows": list(difference.rows),
+        "added": difference.added,
+        "removed": difference.removed,
+        "kept": difference.kept,
+        "gained": [_share_form(share, line_of) for share in difference.gained],
+        "lost": [_share_form(share, line_of) for share in difference.lost],
+    }
+
+
+def _share_form(share: Share, line_of: Callable[[Path], int | None]) -> dict[str, Any]:
+    told = [
+        {"text": cause.text, "path": dotted(cause.path), "line": line_of(cause.path)}
+        for cause in share.causes
+    ]
+    return {"jobs": share.jobs, "causes": told}

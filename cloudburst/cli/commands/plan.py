@@ -7,10 +7,16 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
-from ..arguments import json_option, local_option, pass_screen, rows_option, study_argument, within
+from ..arguments import (
+    SOMETHING_TO_DO,
+    json_option,
+    local_option,
+    pass_screen,
+    rows_option,
+    study_argument,
+    within,
+)
 from ..views.screen import Screen
-
-SOMETHING_TO_DO = 3
 
 
 @click.command()
@@ -27,6 +33,11 @@ SOMETHING_TO_DO = 3
     metavar="FILE.cbplan",
     help="Keep the plan there, with all it needs: `cloudburst apply FILE.cbplan` does exactly that.",
 )
+@click.option(
+    "--against",
+    metavar="REV",
+    help="Compare with the study at a git revision instead: which rows are new, gone, kept, and why.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when there is something to do.")
 @click.option("--offline", is_flag=True, help="Do not look at rented machines: no network at all.")
 @local_option
@@ -38,6 +49,7 @@ def command(
     rows: tuple[int, int | None] | None,
     jobs: Path | None,
     out: Path | None,
+    against: str | None,
     detailed_exitcode: bool,
     offline: bool,
     local: bool,
@@ -53,6 +65,7 @@ def command(
     from ...errors import Unreachable
     from ...run.observe import outline_study
     from ...run.planning import count_plan
+    from ..comparing import compared
     from ..renting import refuse, show_new_warnings, with_machines
     from ..study import open_study
     from ..views import plan as view
@@ -62,10 +75,19 @@ def command(
         raise UsageError(
             f"{out} is no name of a plan", f"its name ends in {SUFFIX}: {out.with_suffix(SUFFIX)}"
         )
-    if out is not None and jobs is not None:
-        raise UsageError("--jobs shows the jobs instead of the plan", "give --out or --jobs")
+    given = [
+        name
+        for name, value in (("--jobs", jobs), ("--out", out), ("--against", against))
+        if value is not None
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are answers to different questions", "give one of them")
+    if against is not None and rows is not None:
+        raise UsageError("--against compares whole studies", "leave --rows out")
     study = open_study(screen, file, local=local)
     selected = within(rows, study.jobs.count)
+    if against is not None:
+        return compared(screen, study, against, detailed_exitcode=detailed_exitcode)
     if jobs is not None:
         from ..descriptions import stream
 
