@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..compile.plan_archive import SUFFIX, moved
-from ..errors import CloudBurstError
-from ..run.kept import last_applied
+from ..errors import CloudBurstError, UsageError
+from ..run.kept import Kept, last_applied
 from ..run.observe import Study, with_lock
 from ..run.planning import counted_plan
 from ..run.plans import Planned, open_plan
 from .renting import with_machines
 from .views.screen import Screen
 from .views.telling import telling
+
+_FEWEST = 4
 
 
 def is_plan(file: Path) -> bool:
@@ -52,6 +55,17 @@ def open_unmoved(screen: Screen, file: Path, spec: Path | None) -> tuple[Planned
             f"applying {file} ({planned.sha256[:12]}), which was made by {planned.contents.plan['made_by']}"
         )
     return planned, rows
+
+
+def find_applied(plans: Sequence[Kept], digits: str) -> Kept:
+    """The plan whose sha256 begins so. Raises UsageError when none or several do."""
+    found = {kept.sha256: kept for kept in plans if len(digits) >= _FEWEST and kept.sha256.startswith(digits)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if len(digits) < _FEWEST:
+        raise UsageError(f"{digits} is too short", f"give {_FEWEST} digits or more")
+    what = f"{len(found)} plans begin" if found else "no plan that was applied begins"
+    raise UsageError(f"{what} with {digits}", "`cloudburst show` lists them")
 
 
 def _was_begun(planned: Planned) -> bool:

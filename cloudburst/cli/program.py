@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "Run it": {
         "plan": "Show what apply would compute. Touches nothing.",
+        "show": "Show what a plan file says, or which plans were applied.",
         "apply": "Compute what is not computed yet, and write the table.",
         "status": "Say how far the study is.",
         "watch": "Show how it goes, until it ends.",

@@ -22,6 +22,8 @@ from typing import Any
 
 from ..errors import CloudBurstError
 from .archive import Entry
+from .lockfile import parse_lock
+from .payload import LOCK_NAME
 
 SUFFIX = ".cbplan"
 PLAN = "plan.json"
@@ -46,14 +48,20 @@ class Source:
 @dataclass(frozen=True)
 class Contents:
     """What an archive holds but for its worker.zip. `texts` are the files under `spec/`: the study's own first.
-    `source` is None where there was no git."""
+    `source` is None where there was no git; `lock` is the text in the worker.zip."""
 
     plan: Mapping[str, Any]
     ensemble: Mapping[str, Any]
     order: Mapping[str, Any]
     source: Source | None = None
+    lock: str = ""
     stack: str | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """`name==version`, of the lock."""
+        return parse_lock(self.lock).packages if self.lock else ()
 
     @property
     def spec(self) -> str:
@@ -90,6 +98,7 @@ def read(archive: zipfile.ZipFile, name: str) -> Contents:
             ensemble=json.loads(archive.read(ENSEMBLE)),
             order=json.loads(archive.read(ORDER)),
             source=Source(**json.loads(archive.read(SOURCE))) if SOURCE in archive.namelist() else None,
+            lock=_lock(archive),
             stack=archive.read(STACK).decode() if STACK in archive.namelist() else None,
             texts=texts,
         )
@@ -102,6 +111,11 @@ def read(archive: zipfile.ZipFile, name: str) -> Contents:
             "apply it with the version that made it, or plan again",
         )
     return contents
+
+
+def _lock(archive: zipfile.ZipFile) -> str:
+    with archive.open(WORKER) as packed, zipfile.ZipFile(packed) as worker:
+        return worker.read(LOCK_NAME).decode()
 
 
 def _under_spec(archive: zipfile.ZipFile) -> Iterator[str]:

@@ -16,7 +16,7 @@ from ..compile.archive import digest_of, save_archive
 from ..compile.draws import Draws
 from ..compile.lockfile import Dependencies, parse_lock
 from ..compile.normal import thaw
-from ..compile.payload import LOCK_NAME, Payload
+from ..compile.payload import Payload
 from ..compile.plan import Plan
 from ..compile.plan_archive import SUFFIX, WORKER, Contents, Source, entries, read
 from ..compile.stack import Site, compile_stack, needed_secrets
@@ -36,7 +36,13 @@ _CHUNK = 1 << 20
 def contents_of(study: Study, plan: Plan) -> Contents:
     """Of a study with a lock that fits, and its counted plan."""
     return Contents(
-        plan.to_json(), study.frozen, study.order, _source(study), _stack(study), dict(_texts(study))
+        plan.to_json(),
+        study.frozen,
+        study.order,
+        source=_source(study),
+        lock=study.lock_text or "",
+        stack=_stack(study),
+        texts=dict(_texts(study)),
     )
 
 
@@ -135,7 +141,8 @@ class _Archived(Payload):
 def open_plan(path: Path, spec: Path | None = None) -> Planned:
     """The plan at `path`. `spec` says where the study lives (default: its spec's name beside the plan, or in the
     current directory). Raises CloudBurstError when it is no plan, damaged, or the study is nowhere."""
-    contents, payload, lock = _unpack(path)
+    contents, payload = _unpack(path)
+    lock = contents.lock
     home = _home(path, contents, spec)
     frozen = contents.ensemble
     ensemble = build(frozen["normal"])
@@ -164,7 +171,7 @@ def open_plan(path: Path, spec: Path | None = None) -> Planned:
     return Planned(path, sha256_of(path), contents, study, problems)
 
 
-def _unpack(path: Path) -> tuple[Contents, Payload, str]:
+def _unpack(path: Path) -> tuple[Contents, Payload]:
     with opened(path) as archive:
         contents = read(archive, str(path))
         with archive.open(WORKER) as packed:
@@ -173,9 +180,8 @@ def _unpack(path: Path) -> tuple[Contents, Payload, str]:
             raise damaged(path, "its worker.zip is another")
         with archive.open(WORKER) as packed, zipfile.ZipFile(packed) as worker:
             names = tuple(worker.namelist())
-            lock = worker.read(LOCK_NAME).decode()
         size = archive.getinfo(WORKER).file_size
-    return contents, _Archived(digest, size, names, (), (), path), lock
+    return contents, _Archived(digest, size, names, (), (), path)
 
 
 def _home(path: Path, contents: Contents, spec: Path | None) -> Path:

@@ -200,10 +200,16 @@ def test_no_plan_and_a_damaged_plan_are_a_sentence_each(tmp_path: Path) -> None:
 
 
 def test_another_worker_zip_inside_is_refused(tmp_path: Path) -> None:
-    planned(project(tmp_path), tmp_path / "a.cbplan")
+    planned(project(tmp_path / "one"), tmp_path / "a.cbplan")
+    other = project(tmp_path / "two")
+    (tmp_path / "two" / "net3" / "net3.py").write_text("def work(job):\n    return 0\n")
+    locked(other).payload.write(tmp_path / "other.zip")
     with zipfile.ZipFile(tmp_path / "a.cbplan") as old, zipfile.ZipFile(tmp_path / "b.cbplan", "w") as new:
         for one in old.infolist():
-            new.writestr(one.filename, b"PK" if one.filename == "worker.zip" else old.read(one))
+            if one.filename == "worker.zip":
+                new.write(tmp_path / "other.zip", one.filename)
+            else:
+                new.writestr(one.filename, old.read(one))
     with pytest.raises(CloudBurstError, match=r"its worker.zip is another"):
         open_plan(tmp_path / "b.cbplan")
 
