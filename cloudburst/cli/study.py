@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..diagnostics import Diagnostic
+from ..errors import SpecError
 from ..run.observe import Study, read_study
+from ..run.places import Places, places
+from ..spec import load
 from .arguments import DEFAULT_FILE, study_file
 from .views import mistakes
 from .views.screen import Screen
@@ -28,6 +31,17 @@ def open_study(screen: Screen, file: Path, *, need_payload: bool = True, local: 
     study = read_study(study_file(file), need_payload=need_payload, local=bool(local), looking=local is None)
     _warn(screen, study.diagnostics)
     return study
+
+
+def places_of(file: Path) -> Places:
+    """Where the study in `file` keeps its things, whatever its worker and inputs are like now.
+
+    Raises UsageError when there is no such file, SpecError when it cannot be understood.
+    """
+    loaded = load(study_file(file), looking=True)
+    if loaded.ensemble is None:
+        raise SpecError(loaded.diagnostics)
+    return places(file, loaded.ensemble.name)
 
 
 def _warn(screen: Screen, diagnostics: Sequence[Diagnostic]) -> None:

@@ -27,7 +27,10 @@ def test_a_plan_is_written_and_says_how_it_is_applied(study: Any) -> None:
     ("arguments", "words"),
     [
         (["plan", "--out", "tanks.zip"], "its name ends in .cbplan: tanks.cbplan"),
-        (["plan", "--out", "tanks.cbplan", "--jobs", "-"], "give --out or --jobs"),
+        (
+            ["plan", "--out", "tanks.cbplan", "--jobs", "-"],
+            "--jobs and --out are answers to different questions",
+        ),
         (["plan", "--out", "no/such/tanks.cbplan"], "no/such/tanks.cbplan cannot be written"),
         (["apply", "none.cbplan"], "there is no file none.cbplan"),
         (["apply", "ensemble.yaml", "-f", "ensemble.yaml"], "-f goes with a plan file"),

@@ -27,17 +27,17 @@ def command(screen: Screen, file: Path, digits: str | None) -> None:
     """
     from ...run.kept import applied, read_contents
     from ..planned import find_applied, is_plan
-    from ..study import open_study
+    from ..study import places_of
     from ..views import shown as view
 
     if is_plan(file):
         contents = read_contents(file)
     else:
-        study = open_study(screen, file, need_payload=False)
-        plans = applied(study.places)
+        place = places_of(file)
+        plans = applied(place)
         if digits is None:
             forms = [view.kept_form(kept) for kept in plans]
-            screen.document({"study": study.ensemble.name, "applied": forms})
+            screen.document({"study": place.study, "applied": forms})
             for line in view.history(forms, width=screen.width, paint=screen.paint):
                 screen.say(line)
             return
