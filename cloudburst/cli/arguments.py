@@ -42,6 +42,15 @@ def yes_option(command: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(command)
 
 
+def keep_stale_option(command: F) -> F:
+    """`--keep-stale`, as the parameter `keep_stale`."""
+    return click.option(
+        "--keep-stale",
+        is_flag=True,
+        help="Keep results of other worker code instead of computing them again.",
+    )(command)
+
+
 def study_argument(command: F) -> F:
     """`[FILE]`, as the parameter `file`."""
     return click.argument("file", default=DEFAULT_FILE, type=click.Path(path_type=Path))(command)

@@ -45,18 +45,27 @@ def compute(
     rows: Rows,
     retry: Retry,
     yes: bool = False,
+    keep_stale: bool = False,
     planned: Planned | None = None,
 ) -> int:
     """The exit code. Machines are rented only once somebody agreed to the price, or with `yes`.
 
     `planned` is the plan file that `study` was made from, if it was.
     """
-    if not agreed(screen, study, rows=rows, retry=retry, yes=yes):
+    if not agreed(screen, study, rows=rows, retry=retry, yes=yes, keep_stale=keep_stale):
         screen.note("nothing was rented")
         return DECLINED
     gentle = letting_go(study.ensemble.cluster)
     with telling(screen) as teller, stoppable(teller.say, gentle) as stop:
-        ended = apply(study, rows=rows, retry=retry, on_event=teller.tell, stop=stop, planned=planned)
+        ended = apply(
+            study,
+            rows=rows,
+            retry=retry,
+            on_event=teller.tell,
+            stop=stop,
+            keep_stale=keep_stale,
+            planned=planned,
+        )
     failed = _failed(study, rows) if ended.failed or ended.failed_before else []
     forms = [failed_view.failure(result) for result in failed]
     document = ended.to_json()

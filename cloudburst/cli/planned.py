@@ -41,7 +41,7 @@ def open_unmoved(screen: Screen, file: Path, spec: Path | None) -> tuple[Planned
     selected = planned.contents.plan["selected"]
     rows = (selected[0], selected[1]) if selected else None
     if not sentences and not _was_begun(planned):
-        now = counted_plan(planned.study, rows)
+        now = counted_plan(planned.study, rows, keep_stale=bool(planned.contents.plan["keep_stale"]))
         if planned.contents.plan["cluster"]["rental"] is not None:
             now = with_machines(planned.study, now)
         sentences += moved(planned.contents.plan, now.to_json())

@@ -80,7 +80,9 @@ def billed_until(cluster: Cluster) -> str:
     return f"until {' or '.join(ends)}"
 
 
-def agreed(screen: Screen, study: Study, *, rows: Rows, retry: Retry, yes: bool) -> bool:
+def agreed(
+    screen: Screen, study: Study, *, rows: Rows, retry: Retry, yes: bool, keep_stale: bool = False
+) -> bool:
     """Whether `apply` may go on: True where nothing new is billed, with `yes`, or when the user says so.
 
     What it costs is shown either way. Raises UsageError when there is nobody to ask, SpecError as
@@ -88,7 +90,7 @@ def agreed(screen: Screen, study: Study, *, rows: Rows, retry: Retry, yes: bool)
     """
     if not study.ensemble.cluster.is_rented:
         return True
-    counted, again = _counted(screen, study, rows), _again(study, retry)
+    counted, again = _counted(screen, study, rows, keep_stale), _again(study, retry)
     try:
         plan = with_machines(study, counted, again=again)
     except Unreachable as error:
@@ -96,7 +98,7 @@ def agreed(screen: Screen, study: Study, *, rows: Rows, retry: Retry, yes: bool)
             return True  # nothing will be rented; what `apply` cannot ask, it says itself
         raise Unreachable(error.message, error.hint or "nothing was rented; apply again") from error
     if plan.refusal and _stands(plan):
-        plan = with_machines(study, _counted_there(screen, study, rows), again=again)
+        plan = with_machines(study, _counted_there(screen, study, rows, keep_stale), again=again)
     show_new_warnings(screen, study, plan)
     document = plan.to_json()
     refuse(study, plan.refusal)
@@ -114,15 +116,15 @@ def agreed(screen: Screen, study: Study, *, rows: Rows, retry: Retry, yes: bool)
     return screen.ask(view.question(document))
 
 
-def _counted(screen: Screen, study: Study, rows: Rows) -> Plan:
+def _counted(screen: Screen, study: Study, rows: Rows, keep_stale: bool) -> Plan:
     with counting(screen) as progress:
-        return count_plan(study, outline_study(study, rows), progress)
+        return count_plan(study, outline_study(study, rows), progress, keep_stale=keep_stale)
 
 
-def _counted_there(screen: Screen, study: Study, rows: Rows) -> Plan:
+def _counted_there(screen: Screen, study: Study, rows: Rows, keep_stale: bool) -> Plan:
     """Once what the machines computed is recorded here: they may have less left to do than it seems."""
     with brought_home(study, screen):
-        return _counted(screen, study, rows)
+        return _counted(screen, study, rows, keep_stale)
 
 
 def _is_work(plan: Plan, again: int) -> bool:

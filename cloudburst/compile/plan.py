@@ -37,7 +37,7 @@ MOST_COUNTED = 10_000_000
 _AT_ONCE = 4096
 _FILES_NAMED = 4
 
-Known = Literal["done", "failed", "stale"]
+Known = Literal["done", "failed", "stale", "kept"]
 Mark = Literal["+", "~", "-", "="]
 Progress = Callable[[int, int], None]
 """Called now and then with rows walked and rows in all."""
@@ -52,9 +52,12 @@ def _nowhere(_path: Path) -> None:
 
 
 class Recorded(Protocol):
-    """What was ever computed, as seen with one payload. A job never computed is absent."""
+    """What was ever computed, as seen with one payload. A job never computed is absent. With `keep_stale` a result
+    of other worker code is `kept` instead of `stale`."""
 
-    def states(self, ids: Sequence[str], payload: str) -> Mapping[str, Known]: ...
+    def states(
+        self, ids: Sequence[str], payload: str, *, keep_stale: bool = False
+    ) -> Mapping[str, Known]: ...
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,15 @@ class Shown:
     parameters: Mapping[str, Value]
 
 
+_STATES = ("jobs", "done", "failed", "stale", "kept", "to_do")
+
+
 @dataclass(frozen=True)
 class Counts:
     """Jobs by state; rows with one id are one job. `rows` are those considered.
 
-    `stale` were computed by other worker code and are computed again, as `to_do` are for the first time.
+    `stale` were computed by other worker code and are computed again, as `to_do` are for the first time; `kept` were so
+    computed and shall stay.
     With `is_exact` False there were too many rows to walk: then every row passes for a job to do.
     """
 
@@ -83,6 +90,7 @@ class Counts:
     failed: int
     stale: int
     to_do: int
+    kept: int = 0
     is_exact: bool = True
 
     @classmethod
@@ -92,7 +100,7 @@ class Counts:
 
     def to_json(self) -> dict[str, int | None]:
         """What was not counted is null, whatever stands in for it here."""
-        numbers = {name: getattr(self, name) for name in ("jobs", "done", "failed", "stale", "to_do")}
+        numbers = {name: getattr(self, name) for name in _STATES}
         return {"rows": self.rows, **{name: n if self.is_exact else None for name, n in numbers.items()}}
 
 
@@ -187,6 +195,7 @@ class Plan:
     digest: Digest | None = None
     estimate: Estimate | None = None
     coincidences: tuple[Coincidence, ...] = ()
+    keep_stale: bool = False
 
     @property
     def counted(self) -> Counts:
@@ -235,6 +244,7 @@ class Plan:
             "tables": list(_tables_form(self.ensemble)),
             "cluster": _cluster_form(self),
             "results": [_sink_form(sink) for sink in self.ensemble.results],
+            "keep_stale": self.keep_stale,
             "counts": self.counts.to_json() if self.counts else None,
             "coincidences": [coincidence.to_json() for coincidence in self.coincidences],
             "digest": dict(vars(self.digest)) if self.digest else None,
@@ -297,12 +307,13 @@ def count(
     *,
     edited: Edited | None = None,
     line_of: LineOf = _nowhere,
+    keep_stale: bool = False,
 ) -> Plan:
     """The plan with its jobs counted, by state and by id, its digest and all its actions.
 
     `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
     when there are more rows than are walked. With `edited`, jobs to do are told by what in the file is their
-    cause, and those that left the study are counted. Some 12 bytes of memory a row, as many again for those of
+    cause, and those that left the study are counted. With `keep_stale` results of other worker code stay. Some 12 bytes of memory a row, as many again for those of
     before. Raises RowError when a row has no job.
     """
     number = plan.rows.stop - plan.rows.start
@@ -312,7 +323,8 @@ def count(
     gaining = Tagger(edited.causes.gained if edited else ())
     digest, ids = _walk(jobs, plan.rows, gaining, progress)
     payload = plan.around.payload
-    found = _by_state(number, ids, gaining, recorded, payload.digest if payload else "")
+    look = _Look(recorded, payload.digest if payload else "", keep_stale)
+    found = _by_state(number, ids, gaining, look)
     if edited:
         found = replace(found, code=edited.code)
     if edited and edited.causes.lost and recorded and not plan.is_selection:
@@ -321,7 +333,8 @@ def count(
     alike = coincidences(
         plan.ensemble, jobs, [(plan.rows[first], plan.rows[again]) for first, again in repeats]
     )
-    return replace(_counted(plan, found, digest, line_of), coincidences=alike)
+    counted = _counted(plan, found, digest, line_of)
+    return replace(counted, coincidences=alike, keep_stale=keep_stale)
 
 
 @dataclass(frozen=True)
@@ -358,17 +371,31 @@ def _walk(jobs: Jobs, rows: range, gaining: Tagger, progress: Progress) -> tuple
     return Digest(seen.hexdigest(), "jobs"), ids
 
 
-def _by_state(rows: int, ids: Seen, gaining: Tagger, recorded: Recorded | None, payload: str) -> _Found:
+@dataclass(frozen=True)
+class _Look:
+    """How jobs are looked up."""
+
+    recorded: Recorded | None
+    payload: str
+    keep_stale: bool
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, Known]:
+        if self.recorded is None:
+            return {}
+        return self.recorded.states(ids, self.payload, keep_stale=self.keep_stale)
+
+
+def _by_state(rows: int, ids: Seen, gaining: Tagger, look: _Look) -> _Found:
     jobs = 0
     states: Counter[Known] = Counter()
     to_do: Counter[int] = Counter()
     for group in ids.in_groups():
         jobs += len(group)
-        known = recorded.states(list(group), payload) if recorded else {}
+        known = look.states(list(group))
         states.update(known.values())
         to_do.update(tag for job, tag in group.items() if job not in known)
     done, failed, stale = states["done"], states["failed"], states["stale"]
-    counts = Counts(rows, jobs, done, failed, stale, to_do=to_do.total())
+    counts = Counts(rows, jobs, done, failed, stale, to_do=to_do.total(), kept=states["kept"])
     return _Found(counts, shares(to_do, gaining))
 
 
@@ -441,6 +468,9 @@ def _computing(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
     yield from (_leaving_out(share, line_of) for share in found.left)
     if counts.to_do or counts.stale or found.left:
         yield from (_writing(sink) for sink in plan.ensemble.results)
+    if counts.kept:
+        reason = f"{_jobs(counts.kept)} of other worker code, as asked (--keep-stale)"
+        yield Action("=", "keep", address, reason, jobs=counts.kept)
     if counts.failed:
         yield Action(
             "=", "leave", address, f"{counts.failed:,} failed (cloudburst retry)", jobs=counts.failed

@@ -61,6 +61,16 @@ class Computed:
     files: FileStore | None = None
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What of the study is to be computed; as `apply` takes it."""
+
+    rows: Rows
+    retry: Retry
+    keep_stale: bool
+    planned: Planned | None
+
+
 def apply(
     study: Study,
     *,
@@ -68,17 +78,19 @@ def apply(
     retry: Retry,
     on_event: OnEvent,
     stop: StopSignal,
+    keep_stale: bool = False,
     planned: Planned | None = None,
 ) -> Summary:
     """Compute what is not computed yet, and bring the results up to date.
 
-    `rows` restricts it to a half-open range of rows; `retry` names failed jobs to compute again. `planned` is the
-    plan file that `study` was made from, if it was. What is applied is kept among the study's plans.
+    `rows` restricts it to a half-open range of rows; `retry` names failed jobs to compute again; with `keep_stale`
+    results of other worker code stay. `planned` is the plan file that `study` was made from, if it was. What is
+    applied is kept among the study's plans.
     Raises StudyBusy, LockingFailed, QueueError, ProviderError and their kin; jobs that fail are no
     exception but a count in the Summary. Whatever is raised, no process is left running here. A study on
     a cluster that outlives the command goes on when `stop` says so: then the Summary says `let go`.
     """
-    began = time.monotonic()
+    began, asked = time.monotonic(), _Asked(rows, retry, keep_stale, planned)
     promised_variables(study.ensemble)
     promised_sinks(study.ensemble)
     check_ownership(study.places)
@@ -89,7 +101,7 @@ def apply(
         cluster = make_cluster(study, lock, on_event, stop)
         tables: tuple[str, ...] | None = None
         try:
-            computed = _bring_up_to_date(study, cluster, rows, retry, on_event, stop, planned)
+            computed = _bring_up_to_date(study, cluster, asked, on_event, stop)
             if computed.files is not None:
                 tables = write_outputs(study, tables_only=computed.let_go, files=computed.files)
         except KeyboardInterrupt:
@@ -111,30 +123,24 @@ def apply(
 
 
 def _bring_up_to_date(
-    study: Study,
-    cluster: Cluster,
-    rows: Rows,
-    retry: Retry,
-    on_event: OnEvent,
-    stop: StopSignal,
-    planned: Planned | None,
+    study: Study, cluster: Cluster, asked: _Asked, on_event: OnEvent, stop: StopSignal
 ) -> Computed:
     """A cluster that stands knows more than this machine: it is asked before anything is counted, and
     kept as the study now wants it. One that does not is started only for something to do."""
     endpoints = None
-    if _stands(study, cluster, rows, retry, on_event):
+    if _stands(study, cluster, asked, on_event):
         endpoints = cluster.start()
         replica.pull(study, _controller(endpoints))
-    plan, again = counted_plan(study, rows), _again(study, retry)
+    plan, again = counted_plan(study, asked.rows, keep_stale=asked.keep_stale), _again(study, asked.retry)
     counts = plan.counted
-    keep_plan(study, plan, time.time(), planned=planned)
+    keep_plan(study, plan, time.time(), planned=asked.planned)
     if not _is_work(counts, again):
         if endpoints is not None:
-            _tell_of_sinks(study, endpoints, rows, on_event, stop)
+            _tell_of_sinks(study, endpoints, asked, on_event, stop)
             _make_safe(study, endpoints, on_event)
         return Computed(counts, again, files=_files(endpoints) if endpoints else None)
     endpoints = endpoints or cluster.start()
-    status = _compute(study, cluster, endpoints, rows, again, on_event, stop)
+    status = _compute(study, cluster, endpoints, asked, again, on_event, stop)
     if not cluster.outlives_us:
         return Computed(counts, again, status)
     if not stop.level:
@@ -142,12 +148,13 @@ def _bring_up_to_date(
     return Computed(counts, again, status, bool(stop.level), _files(endpoints))
 
 
-def _stands(study: Study, cluster: Cluster, rows: Rows, retry: Retry, on_event: OnEvent) -> bool:
+def _stands(study: Study, cluster: Cluster, asked: _Asked, on_event: OnEvent) -> bool:
     """Machines that are away are no reason to fail where nothing is left for them to do."""
     try:
         return cluster.stands()
     except Unreachable as error:
-        if _is_work(count_rows(study, rows), _again(study, retry)):
+        counts = count_rows(study, asked.rows, keep_stale=asked.keep_stale)
+        if _is_work(counts, _again(study, asked.retry)):
             raise
         on_event(Warned(f"{error.message}; this is what this machine has"))
         return False
@@ -186,7 +193,7 @@ def _compute(
     study: Study,
     cluster: Cluster,
     endpoints: Endpoints,
-    rows: Rows,
+    asked: _Asked,
     again: tuple[str, ...],
     on_event: OnEvent,
     stop: StopSignal,
@@ -198,10 +205,13 @@ def _compute(
             on_event(Note("the study is being computed already; this command joins in"))
         if replica.push(study, controller):
             send_objects(study, _files(endpoints))
-    _upload(study, _files(endpoints), needed_files(study, rows, again), on_event)
+    needed = needed_files(study, asked.rows, again, keep_stale=asked.keep_stale)
+    _upload(study, _files(endpoints), needed, on_event)
     if cluster.outlives_us and stop.level:
         raise KeyboardInterrupt
-    controller.put_study(study.frozen, study.order, rows=rows, retry=again or None)
+    controller.put_study(
+        study.frozen, study.order, rows=asked.rows, retry=again or None, keep_stale=asked.keep_stale
+    )
     status = follow(
         cluster,
         controller,
@@ -217,12 +227,12 @@ def _compute(
 
 
 def _tell_of_sinks(
-    study: Study, endpoints: Endpoints, rows: Rows, on_event: OnEvent, stop: StopSignal
+    study: Study, endpoints: Endpoints, asked: _Asked, on_event: OnEvent, stop: StopSignal
 ) -> None:
     """A network sink that is new in the file is filled by the controller, once it knows of it."""
     if any(isinstance(sink, InfluxSink) for sink in study.ensemble.results):
         controller = _controller(endpoints)
-        controller.put_study(study.frozen, study.order, rows=rows)
+        controller.put_study(study.frozen, study.order, rows=asked.rows, keep_stale=asked.keep_stale)
         await_sinks(controller.status, on_event, stop)
 
 
@@ -300,7 +310,7 @@ def _summary(computed: Computed, tables: tuple[str, ...], stop: StopSignal, seco
         jobs=counts.jobs,
         done=int(status.get("done", 0)),
         failed=int(status.get("failed", 0)),
-        recorded=counts.done,
+        recorded=counts.done + counts.kept,
         failed_before=max(0, counts.failed - len(computed.again)),
         to_do=int(status.get("to_do", 0)),
         seconds=seconds,

@@ -18,7 +18,7 @@ from ..compile.files import named_in
 from .alarm import Alarm
 from .brake import Brake
 from .dispatch import Dispatch, Packed, Todo
-from .ledger import Ledger, Loss
+from .ledger import Last, Ledger, Loss
 from .nodes import Nodes
 from .queue import Queue, Refusal, digest_of
 from .recovery import LEASE, PATIENCE, Watch
@@ -293,11 +293,16 @@ class Computation:
             except Exception as error:
                 self._break(error)
                 return
-            known = self._ledger.last_attempts([job for _, job in some], self.study.payload)
+            known = self._known([job for _, job in some])
             for row, job in some:
                 self._dispatch.look_at(row, job, known.get(job))
             if len(some) < LOOKED_UP:
                 self._ahead = None
+
+    def _known(self, ids: Sequence[str]) -> Mapping[str, Last]:
+        return self._ledger.last_attempts(
+            ids, self.study.payload, keep_stale=self.study.assignment.keep_stale
+        )
 
     def _break(self, error: Exception) -> None:
         """A row that cannot be made was not seen by the plan's checks; nothing more can be sent."""
@@ -352,7 +357,7 @@ class Computation:
             return None
         if not packed:
             return None
-        known = self._ledger.last_attempts([one.todo.id for one in packed], self.study.payload)
+        known = self._known([one.todo.id for one in packed])
         return [
             one
             for one in packed

@@ -31,11 +31,13 @@ class ControllerClient:
         *,
         rows: tuple[int, int] | None = None,
         retry: Sequence[str] | None = None,
+        keep_stale: bool = False,
     ) -> dict[str, Any]:
         """Hand over what is to be computed; the status. What is computed already goes on as it is.
 
         `frozen` is what `compile.normal.freeze` makes. `rows` from and up to. `retry`: failed jobs
-        that get as many attempts again as they had; what else is to do is done as well.
+        that get as many attempts again as they had; what else is to do is done as well. `keep_stale`: what other
+        worker code computed counts as done.
         """
         body = {
             "format": FORMAT,
@@ -43,6 +45,7 @@ class ControllerClient:
             "order": order,
             "rows": list(rows) if rows else None,
             "retry": list(retry) if retry is not None else None,
+            "keep_stale": keep_stale,
         }
         return self._ask("PUT", STUDY, json.dumps(body).encode())
 

@@ -28,7 +28,7 @@ from .ledger_schema import VERSION, bring_up_to_date, version_of
 Outcome = Mapping[str, Any]
 """The outcome of one attempt, as schemas/row.schema.json says."""
 
-State = Literal["done", "failed", "stale"]
+State = Literal["done", "failed", "stale", "kept"]
 
 FORMAT = 1
 
@@ -43,12 +43,16 @@ _COLUMNS = "o.id, o.row, o.attempt, p.digest, o.status, o.kind, o.error, o.outpu
 _FROM = "FROM outcomes o JOIN payloads p ON p.number = o.payload"
 
 # One line an id: the payload asked for goes first, then the one used last; of it the last attempt.
-_LATEST = f"""
-SELECT {_COLUMNS} FROM (
+_CHOSEN = f"""
     SELECT o.line, row_number() OVER (
         PARTITION BY o.id ORDER BY p.digest = ? DESC, p.used DESC, p.number DESC, o.attempt DESC) AS place
-    {_FROM} WHERE o.id IN (%s)
+    {_FROM} WHERE o.id IN (%s)"""
+_LATEST = f"""
+SELECT {_COLUMNS} FROM ({_CHOSEN}
 ) c JOIN outcomes o ON o.line = c.line JOIN payloads p ON p.number = o.payload WHERE c.place = 1"""  # noqa: S608
+_LATEST_LAST = f"""
+SELECT o.id, o.attempt, o.status, o.kind, o.line FROM ({_CHOSEN}
+) c JOIN outcomes o ON o.line = c.line WHERE c.place = 1"""  # noqa: S608
 
 _LAST_ATTEMPTS = """
 SELECT o.id, o.attempt, o.status, o.kind, o.line FROM outcomes o
@@ -349,20 +353,32 @@ class Ledger:
             return marks.gaps(self._database, other, self.last_line())
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
-    def states(self, ids: Sequence[str], payload: str) -> dict[str, State]:
-        """What is known of each job as seen with this payload; a job never computed is absent."""
+    def states(self, ids: Sequence[str], payload: str, *, keep_stale: bool = False) -> dict[str, State]:
+        """What is known of each job as seen with this payload; a job never computed is absent.
+
+        With `keep_stale` a result of other worker code is `kept`; what only failed there is still stale.
+        """
         found: dict[str, State] = {}
         for outcome in self._asked(_LATEST, ids, payload):
             digest, status = outcome[3], outcome[4]
-            found[outcome[0]] = status if digest == payload else "stale"
+            other: State = "kept" if keep_stale and status == "done" else "stale"
+            found[outcome[0]] = status if digest == payload else other
         return found
 
-    def last_attempts(self, ids: Sequence[str], payload: str) -> dict[str, Last]:
-        """The last attempt of each job under exactly this payload; the others are absent."""
+    def last_attempts(self, ids: Sequence[str], payload: str, *, keep_stale: bool = False) -> dict[str, Last]:
+        """The last attempt of each job under exactly this payload; the others are absent.
+
+        With `keep_stale`, of these the attempt that counts for them where it is done.
+        """
         number = self._number(payload)
-        if number is None:
-            return {}
-        return {line[0]: Last(*line[1:]) for line in self._asked(_LAST_ATTEMPTS, ids, number)}
+        found: dict[str, Last] = {}
+        if number is not None:
+            found = {line[0]: Last(*line[1:]) for line in self._asked(_LAST_ATTEMPTS, ids, number)}
+        if keep_stale:
+            others = [job for job in ids if job not in found]
+            kept = {line[0]: Last(*line[1:]) for line in self._asked(_LATEST_LAST, others, payload)}
+            found |= {job: last for job, last in kept.items() if last.status == "done"}
+        return found
 
     def outcomes(self, ids: Sequence[str], payload: str | None = None) -> dict[str, Outcome]:
         """The outcome that counts for each job: its last attempt under `payload`, or where that has

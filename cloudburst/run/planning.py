@@ -8,13 +8,22 @@ from .kept import edited_since
 from .observe import Rows, Study, outline_study, rows_in_their_place
 
 
-def counted_plan(study: Study, rows: Rows = None) -> Plan:
+def counted_plan(study: Study, rows: Rows = None, *, keep_stale: bool = False) -> Plan:
     """Both steps at once. Raises SpecError, LedgerError."""
-    return count_plan(study, outline_study(study, rows))
+    return count_plan(study, outline_study(study, rows), keep_stale=keep_stale)
 
 
-def count_plan(study: Study, outline: Plan, progress: Progress = lambda _done, _all: None) -> Plan:
-    """The second step, after `outline_study`. Raises SpecError, LedgerError."""
+def count_plan(
+    study: Study,
+    outline: Plan,
+    progress: Progress = lambda _done, _all: None,
+    *,
+    keep_stale: bool = False,
+) -> Plan:
+    """The second step, after `outline_study`. With `keep_stale`, what other worker code computed stays.
+
+    Raises SpecError, LedgerError.
+    """
     with study.recorded() as recorded, rows_in_their_place(study):
         return plan.count(
             outline,
@@ -24,9 +33,10 @@ def count_plan(study: Study, outline: Plan, progress: Progress = lambda _done, _
             progress,
             edited=edited_since(study) if recorded is not None else None,
             line_of=lambda path: study.loaded.document.span(path).line,
+            keep_stale=keep_stale,
         )
 
 
-def count_rows(study: Study, rows: Rows = None) -> Counts:
+def count_rows(study: Study, rows: Rows = None, *, keep_stale: bool = False) -> Counts:
     """How many jobs of these rows are done, failed, stale, to do. Raises SpecError, LedgerError."""
-    return counted_plan(study, rows).counted
+    return counted_plan(study, rows, keep_stale=keep_stale).counted

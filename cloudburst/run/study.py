@@ -22,12 +22,14 @@ _ORDER_KEYS = ("study", "payload")
 
 @dataclass(frozen=True)
 class Assignment:
-    """The body of `PUT /api/study`, checked. `rows` from and up to; `retry` ids to be tried anew."""
+    """The body of `PUT /api/study`, checked. `rows` from and up to; `retry` ids to be tried anew; with `keep_stale`
+    jobs that other worker code computed count as done."""
 
     normal: Mapping[str, Any]
     order: Mapping[str, Any]
     rows: tuple[int, int] | None
     retry: tuple[str, ...]
+    keep_stale: bool = False
 
     @classmethod
     def read(cls, body: Any) -> Self:
@@ -41,7 +43,10 @@ class Assignment:
             raise ControllerError("`normal` is missing: the study in its normal form")
         if not isinstance(order, dict) or not all(isinstance(order.get(key), str) for key in _ORDER_KEYS):
             raise ControllerError(f"`order` needs {' and '.join(_ORDER_KEYS)}")
-        return cls(normal, order, _rows(body.get("rows")), _retry(body.get("retry")))
+        keep_stale = body.get("keep_stale", False)
+        if not isinstance(keep_stale, bool):
+            raise ControllerError("`keep_stale` is true or false")
+        return cls(normal, order, _rows(body.get("rows")), _retry(body.get("retry")), keep_stale)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,12 +55,13 @@ class Assignment:
             "order": self.order,
             "rows": list(self.rows) if self.rows else None,
             "retry": list(self.retry) or None,
+            "keep_stale": self.keep_stale,
         }
 
     def asks_no_more_than(self, other: Self) -> bool:
         """Whether whoever computes `other` computes this by that: the same code, jobs and rows, and
         nothing to be tried anew."""
-        mine, theirs = (self.normal, self.order, self.rows), (other.normal, other.order, other.rows)
+        mine, theirs = ((one.normal, one.order, one.rows, one.keep_stale) for one in (self, other))
         return not self.retry and mine == theirs
 
 

@@ -52,7 +52,7 @@ def test_on_80_columns_it_is_this(study: Any) -> None:
 def test_the_text_is_made_of_the_json(study: Any) -> None:
     plan = study.run("plan", "--json").json
     assert plan["rows"] == 8
-    assert plan["counts"] == {"rows": 8, "jobs": 8, "done": 0, "failed": 0, "stale": 0, "to_do": 8}
+    assert plan["counts"] == {"rows": 8, "jobs": 8, "done": 0, "failed": 0, "stale": 0, "kept": 0, "to_do": 8}
     shown = {row["id"][:8] for row in plan["preview"]}
     assert all(digits in study.run("plan").out for digits in shown)
 

@@ -77,7 +77,7 @@ class Ledger:
         self.known = states
         self.payloads: set[str] = set()
 
-    def states(self, ids: Any, payload: str) -> dict[str, Any]:
+    def states(self, ids: Any, payload: str, *, keep_stale: bool = False) -> dict[str, Any]:
         self.payloads.add(payload)
         return {one: self.known[one] for one in ids if one in self.known}
 
@@ -155,6 +155,7 @@ def test_a_million_million_rows_are_planned_at_once():
         "done": None,
         "failed": None,
         "stale": None,
+        "kept": None,
         "to_do": None,
     }
     assert form["digest"]["over"] == "normal form"
@@ -176,6 +177,7 @@ def test_the_first_time_everything_is_to_do():
         "done": 0,
         "failed": 0,
         "stale": 0,
+        "kept": 0,
         "to_do": 30,
     }
     assert told(plan) == [
@@ -200,6 +202,7 @@ def test_what_is_recorded_is_counted_by_state():
         "done": 10,
         "failed": 2,
         "stale": 5,
+        "kept": 0,
         "to_do": 13,
     }
     assert told(plan) == [
@@ -227,7 +230,15 @@ def test_rows_with_one_id_are_one_job():
     ensemble = study(axis("spread", 0.1, 0.2), axis("unused", *range(20)), job={"spread": "{{ spread }}"})
     ledger = Ledger({jobs_of(ensemble)[0].id: "done"})
     form = check_form(planned(ensemble, ledger))
-    assert form["counts"] == {"rows": 40, "jobs": 2, "done": 1, "failed": 0, "stale": 0, "to_do": 1}
+    assert form["counts"] == {
+        "rows": 40,
+        "jobs": 2,
+        "done": 1,
+        "failed": 0,
+        "stale": 0,
+        "kept": 0,
+        "to_do": 1,
+    }
 
 
 def test_a_selection_considers_its_rows_only():
@@ -235,7 +246,7 @@ def test_a_selection_considers_its_rows_only():
     plan = planned(NET3, Ledger(dict.fromkeys(ids[:2], "done") | {ids[20]: "done"}), selected=(0, 3))
     form = check_form(plan)
     assert (form["rows"], form["selected"]) == (30, [0, 3])
-    assert form["counts"] == {"rows": 3, "jobs": 3, "done": 2, "failed": 0, "stale": 0, "to_do": 1}
+    assert form["counts"] == {"rows": 3, "jobs": 3, "done": 2, "failed": 0, "stale": 0, "kept": 0, "to_do": 1}
     assert [shown["row"] for shown in form["preview"]] == [0, 1, 2]
     assert told(plan)[0] == ("+", "run", "rows[0:3]", "1 job to do")
 

@@ -102,6 +102,17 @@ def test_states_are_seen_with_a_payload(path: Path) -> None:
         assert ledger.last_attempts(ids(1, 2), "c" * 64) == {}
 
 
+def test_results_of_other_code_are_kept_when_asked_and_failures_are_not(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.record([outcome(1, payload=OLD), outcome(2, "failed", payload=OLD), outcome(3)])
+        assert ledger.states(ids(1, 2, 3, 4), NEW, keep_stale=True) == dict(
+            zip(ids(1, 2, 3), ("kept", "stale", "done"), strict=True)
+        )
+        assert set(ledger.last_attempts(ids(1, 2, 3, 4), NEW)) == set(ids(3))
+        assert set(ledger.last_attempts(ids(1, 2, 3, 4), NEW, keep_stale=True)) == set(ids(1, 3))
+        assert set(ledger.last_attempts(ids(1, 2), "never run", keep_stale=True)) == set(ids(1))
+
+
 def test_the_outcome_that_counts_is_the_last_attempt_of_the_payload_used_last(path: Path) -> None:
     with opened(path) as ledger:
         ledger.begin(OLD, now=100.0)

@@ -266,11 +266,19 @@ def test_another_input_is_another_job(tmp_path):
 # ── counting ─────────────────────────────────────────────────────────────────────────────────
 def test_counts_come_from_the_ledger(tmp_path):
     study = locked(project(tmp_path))
-    assert counted(study) == {"rows": 6, "jobs": 6, "done": 0, "failed": 0, "stale": 0, "to_do": 6}
+    assert counted(study) == {"rows": 6, "jobs": 6, "done": 0, "failed": 0, "stale": 0, "kept": 0, "to_do": 6}
     record(study, 0, 1, 2)
     record(study, 3, status="failed")
-    assert counted(study) == {"rows": 6, "jobs": 6, "done": 3, "failed": 1, "stale": 0, "to_do": 2}
-    assert counted(study, (2, 5)) == {"rows": 3, "jobs": 3, "done": 1, "failed": 1, "stale": 0, "to_do": 1}
+    assert counted(study) == {"rows": 6, "jobs": 6, "done": 3, "failed": 1, "stale": 0, "kept": 0, "to_do": 2}
+    assert counted(study, (2, 5)) == {
+        "rows": 3,
+        "jobs": 3,
+        "done": 1,
+        "failed": 1,
+        "stale": 0,
+        "kept": 0,
+        "to_do": 1,
+    }
 
 
 def test_other_code_makes_everything_stale(tmp_path):
@@ -279,7 +287,15 @@ def test_other_code_makes_everything_stale(tmp_path):
     record(study, 0, 1)
     record(study, 2, status="failed")
     project(tmp_path, **{"net3/net3.py": CODE + "# faster\n"})
-    assert counted(read_study(path)) == {"rows": 6, "jobs": 6, "done": 0, "failed": 0, "stale": 3, "to_do": 3}
+    assert counted(read_study(path)) == {
+        "rows": 6,
+        "jobs": 6,
+        "done": 0,
+        "failed": 0,
+        "stale": 3,
+        "kept": 0,
+        "to_do": 3,
+    }
 
 
 def test_when_all_is_done_the_plan_has_nothing_to_do(tmp_path):

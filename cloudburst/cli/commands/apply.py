@@ -9,6 +9,7 @@ import click
 from ...errors import UsageError
 from ..arguments import (
     json_option,
+    keep_stale_option,
     local_option,
     pass_screen,
     rows_option,
@@ -29,11 +30,18 @@ from ..views.screen import Screen
 )
 @rows_option
 @yes_option
+@keep_stale_option
 @local_option
 @json_option
 @pass_screen
 def command(
-    screen: Screen, file: Path, spec: Path | None, rows: tuple[int, int | None] | None, yes: bool, local: bool
+    screen: Screen,
+    file: Path,
+    spec: Path | None,
+    rows: tuple[int, int | None] | None,
+    yes: bool,
+    keep_stale: bool,
+    local: bool,
 ) -> int:
     """Compute what is not computed yet, and write the table.
 
@@ -51,10 +59,10 @@ def command(
     from ..study import open_study
 
     if is_plan(file):
-        if rows is not None or local:
+        if rows is not None or local or keep_stale:
             raise UsageError(
                 f"{file.name} says which rows are computed, and where",
-                "without --rows and --local; or apply the ensemble file",
+                "without --rows, --keep-stale and --local; or apply the ensemble file",
             )
         planned, selected = open_unmoved(screen, file, spec)
         return compute(
@@ -64,9 +72,11 @@ def command(
             rows=selected,
             retry=None,
             yes=yes,
+            keep_stale=bool(planned.contents.plan["keep_stale"]),
             planned=planned,
         )
     if spec is not None:
         raise UsageError("-f goes with a plan file", f"`cloudburst apply {spec}`")
     study = open_study(screen, file, local=local)
-    return compute(screen, file, study, rows=within(rows, study.jobs.count), retry=None, yes=yes)
+    selected = within(rows, study.jobs.count)
+    return compute(screen, file, study, rows=selected, retry=None, yes=yes, keep_stale=keep_stale)

@@ -10,6 +10,7 @@ from ...errors import UsageError
 from ..arguments import (
     SOMETHING_TO_DO,
     json_option,
+    keep_stale_option,
     local_option,
     pass_screen,
     rows_option,
@@ -40,6 +41,7 @@ from ..views.screen import Screen
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when there is something to do.")
 @click.option("--offline", is_flag=True, help="Do not look at rented machines: no network at all.")
+@keep_stale_option
 @local_option
 @json_option
 @pass_screen
@@ -52,6 +54,7 @@ def command(
     against: str | None,
     detailed_exitcode: bool,
     offline: bool,
+    keep_stale: bool,
     local: bool,
 ) -> int:
     """Show what apply would compute: how the rows come about, some of them, and what is done already.
@@ -101,7 +104,7 @@ def command(
     for line in view.head(outline.to_json(), width=screen.width, paint=screen.paint):
         screen.say(line)
     with counting(screen) as progress:
-        plan = count_plan(study, outline, progress)
+        plan = count_plan(study, outline, progress, keep_stale=keep_stale)
     if not offline:
         try:
             plan = with_machines(study, plan)

@@ -131,7 +131,13 @@ def counts(counted: Form) -> str:
     rows = count(counted["rows"], "row")
     if counted["jobs"] is None:
         return f"{rows}: too many to look up which are computed"
-    states = (("done", "done"), ("failed", "failed"), ("stale", "stale"), ("to_do", "to do"))
+    states = (
+        ("done", "done"),
+        ("failed", "failed"),
+        ("stale", "stale"),
+        ("kept", "kept"),
+        ("to_do", "to do"),
+    )
     said = ", ".join(f"{counted[key]:,} {word}" for key, word in states if counted[key])
     distinct = f", {counted['jobs']:,} distinct" if counted["jobs"] != counted["rows"] else ""
     return f"{rows}{distinct}: {said}" if said else rows

@@ -1,0 +1,101 @@
+"""An edit costs only what it changes: the same study applied, edited, and applied again."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+
+SPEC = """\
+cloudburst: 1
+name: tanks
+worker: {directory: model, entrypoint: "tank:fill"}
+parameters:
+  grid:
+    inflow: [1, 2]
+    height: [3, 4]
+"""
+CODE = "def fill(inflow, height):\n    return {'level': inflow * height}\n"
+
+
+@pytest.fixture
+def applied(make_project: Any) -> Any:
+    project = make_project({"ensemble.yaml": SPEC, "model/tank.py": CODE})
+    assert project.run("apply").code == 0
+    return project
+
+
+def edit(project: Any, old: str, new: str, name: str = "ensemble.yaml") -> None:
+    text = project.read(name)
+    assert old in text
+    project.write({name: text.replace(old, new)})
+
+
+def levels(project: Any) -> list[str]:
+    return [row["level"] for row in csv.DictReader(project.read("results/tanks.csv").splitlines())]
+
+
+def computed(project: Any) -> int:
+    """How many attempts the ledger has: a job that is computed again adds one."""
+    import sqlite3
+
+    with sqlite3.connect(project.directory / ".cloudburst" / "tanks" / "ledger.sqlite") as database:
+        (number,) = database.execute("SELECT count(*) FROM outcomes").fetchone()
+    return int(number)
+
+
+def to_do(project: Any, *options: str) -> dict[str, int]:
+    return project.run("plan", "--json", *options).json["counts"]
+
+
+@pytest.mark.slow
+def test_only_what_is_new_runs_and_what_comes_back_is_free(applied: Any) -> None:
+    edit(applied, "[1, 2]", "[1, 2, 5]")
+    assert "2 jobs: inflow gained 5 (line 6)" in applied.run("plan").out
+    assert applied.run("apply").code == 0
+    assert (computed(applied), levels(applied)) == (6, ["3", "4", "6", "8", "15", "20"])
+
+    edit(applied, "[1, 2, 5]", "[5, 2]")
+    said = " ".join(applied.run("plan").out.split())
+    assert "2 jobs that are computed and in no row any more: inflow lost 1" in said
+    assert applied.run("apply").code == 0
+    assert (computed(applied), levels(applied)) == (6, ["15", "20", "6", "8"])
+    assert "Nothing to do." in applied.run("plan").out
+
+    edit(applied, "[5, 2]", "[1, 5, 2]  # all of them again")
+    assert applied.run("apply").code == 0
+    assert (computed(applied), levels(applied)) == (6, ["3", "4", "15", "20", "6", "8"])
+
+
+@pytest.mark.slow
+def test_other_code_makes_rows_stale_unless_they_shall_stay(applied: Any) -> None:
+    edit(applied, "inflow * height", "inflow * height + 100", "model/tank.py")
+    edit(applied, "[1, 2]", "[1, 2, 5]")
+    assert "4 jobs computed by other worker code" in " ".join(applied.run("plan").out.split())
+    kept = to_do(applied, "--keep-stale")
+    assert (kept["kept"], kept["stale"], kept["to_do"]) == (4, 0, 2)
+
+    assert applied.run("apply", "--keep-stale").code == 0
+    assert (computed(applied), levels(applied)) == (6, ["3", "4", "6", "8", "115", "120"])
+    payloads = {row["payload"] for row in csv.DictReader(applied.read("results/tanks.csv").splitlines())}
+    assert len(payloads) == 2, "the table says which code each row is of"
+    assert to_do(applied, "--keep-stale")["to_do"] == 0
+
+    assert applied.run("apply").code == 0
+    assert (computed(applied), levels(applied)) == (10, ["103", "104", "106", "108", "115", "120"])
+
+
+@pytest.mark.slow
+def test_what_no_job_hangs_on_changes_nothing(applied: Any) -> None:
+    applied.write(
+        {
+            "ensemble.yaml": "# a comment\n"
+            + SPEC
+            + "cluster: {slots: 1}\nresults: [{table: {path: other.csv}}]\n",
+            "model/notes.txt": "thoughts",
+            "model/.cloudburstignore": "*.txt\n",
+        }
+    )
+    counts = to_do(applied)
+    assert (counts["done"], counts["to_do"]) == (4, 0)
