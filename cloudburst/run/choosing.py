@@ -64,5 +64,5 @@ def _holds(where: Expression, row: Row) -> bool:
         return where.holds(scope)
     except ExpressionError as error:
         raise UsageError(
-            f"row {row.index}, where {describe(row.values)}: {error.message}", error.hint
+            f"row {row.index}, where {describe(row.values, error)}: {error.message}", error.hint
         ) from error
