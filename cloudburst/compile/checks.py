@@ -421,10 +421,14 @@ def _has_template(ensemble: Ensemble) -> bool:
 
 
 def check_unused(ensemble: Ensemble) -> Iterator[Problem]:
-    """Without a template a function gets every parameter; with one that can be read, some may have been forgotten."""
+    """Without a template a function gets every parameter; with one that can be read, some may have been forgotten.
+
+    A derived one may be there for its column in the table alone: it makes no rows alike.
+    """
     filled_in = _filled_in(ensemble)
     for block in ensemble.blocks if _has_template(ensemble) else ():
-        used = _used(filled_in, block) | _asked_for(block) | _named_by_sinks(ensemble)
+        derived = {one.name for one in block.derive}
+        used = _used(filled_in, block) | _asked_for(block) | _named_by_sinks(ensemble) | derived
         for name, path in _written(block):
             if name not in used:
                 message = f"nothing uses the parameter `{name}`"

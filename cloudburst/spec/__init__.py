@@ -66,7 +66,8 @@ def load(path: str | os.PathLike[str], *, local: bool = False, looking: bool = F
     return Loaded(ensemble, diagnostics, read, normal)
 
 
-_ABOUT_THE_PROVIDER = frozenset({"only-on-rented-machines", "only-on-a-swarm", "no-server"})
+_WITHOUT_EFFECT = frozenset({"only-on-rented-machines", "only-on-a-swarm"})
+_ABOUT_THE_PROVIDER = frozenset({*_WITHOUT_EFFECT, "no-server"})
 
 
 def _understand(
@@ -86,10 +87,20 @@ def _understand(
         problems += missed
     ensemble = build(normal)
     where_is_lost = any(path[:2] in (("cluster",), ("cluster", "provider")) for path in wrong)
-    judged = (p for p in check(ensemble) if not (where_is_lost and p.code in _ABOUT_THE_PROVIDER))
+    judged = (
+        p
+        for p in check(ensemble)
+        if not (where_is_lost and p.code in _ABOUT_THE_PROVIDER)
+        and not (p.code in _WITHOUT_EFFECT and _is_inherited(p.path, read))
+    )
     problems += first_told(judged)
     problems += first_told(check_words(read))
     return ensemble, normal
+
+
+def _is_inherited(path: Path, read: Document) -> bool:
+    """Whether a base file says it of a provider that this one replaces: then it cannot be left out here."""
+    return read.where(path)[0].file != read.where(("cluster", "provider"))[0].file
 
 
 def _is_inside(path: Path, unusable: tuple[Path, ...]) -> bool:

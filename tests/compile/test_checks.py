@@ -221,7 +221,6 @@ def test_a_parameter_nothing_uses_is_a_warning_where_it_stands() -> None:
         ("parameters.fixed.hours", "unused-parameter", "hours"),
         ("parameters.sample.of.u", "unused-parameter", "u"),
         ("parameters.cases[1].c", "unused-parameter", "c"),
-        ("parameters.derive.x", "unused-parameter", "x"),
     ]
     assert all((p.severity, p.at) == ("warning", "key") for p in problems(study))
     assert found(ensemble(block(*GRID))) == []

@@ -222,3 +222,16 @@ def test_the_schema_requires_nothing_that_a_base_may_give(more: Any) -> None:
 
     assert validator.is_valid({"extends": "base.yaml", **more})
     assert not validator.is_valid({"cloudburst": 1, "name": "a", **more})
+
+
+def test_what_a_base_says_of_its_machines_is_no_warning_where_they_are_replaced(write: Write) -> None:
+    """It cannot be left out here, and the local variant of a rented study must pass `--strict`."""
+    rented = BASE + (
+        "cluster:\n  provider: {digitalocean: {region: nyc3, manager: s-1vcpu-1gb, worker: s-1vcpu-1gb}}\n"
+        "  workers: 4\n  max_cost: 5 USD\n"
+    )
+    here = write(here="extends: rented.yaml\ncluster: {provider: local}\n", rented=rented)
+    assert here.ensemble is not None
+    assert (here.ensemble.cluster.provider, faults(here)) == ("local", [])
+    own = write(here="extends: rented.yaml\ncluster: {provider: local, workers: 2}\n", rented=rented)
+    assert faults(own) == [("here.yaml", 2, "only-on-rented-machines")]
