@@ -23,7 +23,7 @@ import pytest
 from stack.parts import until
 
 from cloudburst.compile.archive import Entry, write_archive
-from cloudburst.compile.bundle import make_bundle
+from cloudburst.compile.bundle import Bundle, make_bundle
 
 ENTRY = Path(__file__).parents[2] / "stack" / "entry.py"
 FILE_STORE = "cloudburst/run/file_store.py"
@@ -291,10 +291,16 @@ def test_a_worker_is_healthy_from_its_start_to_its_end(container: Container) -> 
 
 
 # ── the real thing ───────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return make_bundle()
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("program", ["controller", "files", "worker", "dashboard"])
-def test_each_program_starts_from_the_bundle_alone(container: Container, program: str) -> None:
-    bundle = make_bundle()
+def test_each_program_starts_from_the_bundle_alone(
+    container: Container, bundle: Bundle, program: str
+) -> None:
     (container.place / "bundle").write_bytes(bundle.content)
     container.digest = bundle.digest
     ended = container.run("run", program, arguments=("--help",))
