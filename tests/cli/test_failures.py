@@ -127,7 +127,7 @@ def test_none_of_the_failures(failed: Any) -> None:
     [
         (("--where", "demnad > 1"), "no row has a parameter `demnad`", "did you mean `demand`?"),
         (("--where", "demand >"), "`demand >`", ""),
-        (("--where", "demand > solver"), "row 2, where hours=24, solver=ilu, pipe=007, demand=1.2", ""),
+        (("--where", "demand > solver"), "row 2, where solver=ilu, demand=1.2", ""),
         (("--rows", "90:"), "row 90 is not in the study", "rows 0 to 35"),
         (("--kind", "tired"), "'tired' is not one of", ""),
     ],

@@ -60,7 +60,7 @@ def test_names_and_expressions_that_mean_nothing(ensemble: Ensemble) -> None:
     assert refused.value.hint == "did you mean `leak`?"
     with pytest.raises(CloudBurstError):
         condition("demand >", ensemble)
-    with pytest.raises(UsageError, match="row 4, where demand=2, double=4: `demand < 'a'` fails"):
+    with pytest.raises(UsageError, match="row 4, where demand=2: `demand < 'a'` fails"):
         Choice(where=condition("demand < 'a'", ensemble)).takes_row(ROW)
 
 
