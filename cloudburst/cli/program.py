@@ -40,12 +40,17 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "retry": "Compute failed jobs again.",
         "run-job": "Run one job here, in the foreground.",
     },
+    "Share it": {
+        "export": "Write the whole study, with its results, into one file.",
+        "import": "Bring in a study that somebody exported, or add it to the one here.",
+    },
     "See what came out": {
         "results": "Write the results as CSV, JSON lines or SQLite.",
         "failures": "List the failed jobs with their parameters.",
         "logs": "Show what one job printed and how it ended.",
     },
     "Keep house": {
+        "list": "List the studies below here: how far, what runs, what is billed.",
         "destroy": "Take down what runs and remove what can be made again.",
         "orphans": "Find machines that any study left in the account.",
         "doctor": "Check that this machine has what CloudBurst needs.",

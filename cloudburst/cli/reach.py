@@ -87,6 +87,18 @@ def _brought(study: Study, way: Way) -> Way:
     return way
 
 
+def fetched(study: Study, way: Way, screen: Screen) -> None:
+    """Series and files that are only on the machines come here; a note says when they cannot."""
+    if way.files is None or way.away:
+        return
+    from ..run.objects import fetch_objects
+
+    try:
+        fetch_objects(study, way.files)
+    except CloudBurstError as error:
+        screen.note(f"series and files are not all here: {error.message}")
+
+
 def make_safe(study: Study, way: Way, screen: Screen) -> None:
     """Of rented machines everything is fetched, and they are told so: then they need not wait for it any more."""
     if not study.ensemble.cluster.is_rented or way.controller is None or way.files is None or way.away:

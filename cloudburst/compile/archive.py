@@ -81,8 +81,8 @@ def crc_and_size(entry: Entry) -> tuple[int, int]:
     return crc, size
 
 
-def save_archive(entries: Iterable[Entry], path: Path, digest: str) -> None:
-    """Writes the archive to `path`: whole or not at all. `digest` is what it must come to.
+def save_archive(entries: Iterable[Entry], path: Path, digest: str | None = None) -> tuple[str, int]:
+    """Writes the archive to `path`: whole or not at all; its sha256 and its bytes. `digest` is what it must come to.
 
     Raises CloudBurstError when it does not: a file changed since the digest was taken.
     """
@@ -91,13 +91,14 @@ def save_archive(entries: Iterable[Entry], path: Path, digest: str) -> None:
         with temporary.open("wb") as file:
             tally = _Tally(file)
             write_archive(entries, tally)
-            if tally.hash.hexdigest() != digest:
+            if digest not in (None, tally.hash.hexdigest()):
                 raise _changed("a file of the worker directory or of an input")
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return tally.hash.hexdigest(), tally.size
 
 
 class _Counted:

@@ -52,7 +52,6 @@ def _made_again(ensemble: Ensemble, places: Places) -> Iterator[tuple[Path, str,
     yield places.queue, "the queue's memory", False
     yield places.logs, "logs of the parts", False
     yield from _credentials(ensemble, places)
-    yield places.plans, "plans", False
     yield places.files / "payload", "packed code and inputs", False
     yield places.root / "study.json", "what the controller was told", False
     runtime = find_runtime_directory(places.root)
@@ -79,6 +78,7 @@ def _computed(ensemble: Ensemble, places: Places, depth: Depth) -> Iterator[tupl
     for suffix in ("", "-wal", "-shm"):
         yield places.ledger.with_name(places.ledger.name + suffix), "the ledger: every recorded outcome", True
     yield places.files, "series and files that jobs returned", True
+    yield places.plans, "the plans that were applied", True
     if depth == "purge":
         for sink in ensemble.results:
             if not isinstance(sink, InfluxSink):

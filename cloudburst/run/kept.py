@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,14 +50,25 @@ class Kept:
 def applied(place: Places) -> list[Kept]:
     """What was applied, in order. A line that was not finished, or whose archive is gone, is none."""
     try:
-        lines = (place.plans / APPLIED).read_text("utf-8").splitlines()
+        text = (place.plans / APPLIED).read_text("utf-8", "replace")
     except OSError:
         return []
-    return [kept for line in lines if (kept := _kept(place, line)) is not None]
+    return read_history(place, text)
+
+
+def read_history(place: Places, text: str) -> list[Kept]:
+    """The lines of an `applied.jsonl`, of whose plans `place` has the archives."""
+    return [kept for line in text.splitlines() if (kept := _kept(place, line)) is not None]
 
 
 def last_applied(place: Places) -> Kept | None:
     return next(reversed(applied(place)), None)
+
+
+def history(plans: Iterable[Kept]) -> str:
+    """The lines of `applied.jsonl` for these."""
+    lines = ({"at": kept.at, "sha256": kept.sha256, "runs": kept.runs} for kept in plans)
+    return "".join(f"{json.dumps(line)}\n" for line in lines)
 
 
 def _kept(place: Places, line: str) -> Kept | None:

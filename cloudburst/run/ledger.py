@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from heapq import merge as in_turn
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -263,14 +263,19 @@ class Ledger:
 
     def merge(self, other: Ledger) -> int:
         """The union of both, kept here; how many attempts were new. `other` is not changed."""
+        with other.at_one_moment():
+            return self.absorb(other.payloads(), other.records())
+
+    def absorb(self, payloads: Mapping[str, float], records: Iterable[Outcome | Loss]) -> int:
+        """What another ledger of this study has, in its order, in one transaction: all of it, or none where
+        `records` raises. How many attempts were new."""
         new = 0
-        with self._writing(), _translated(other._path):
-            self._note_payloads(other.payloads())
-            outcomes = other._outcomes(f"SELECT {_COLUMNS} {_FROM} ORDER BY o.line")
-            while some := tuple(islice(outcomes, _AT_ONCE)):
-                new += self._insert([_line(x, self._numbers[x["payload"]]) for x in some])
-            found = other._losses("SELECT l.id, p.digest, l.attempt, l.worker, l.at")
-            self._insert_losses([(x, self._numbers[x.payload]) for x in found])
+        with self._writing():
+            self._note_payloads(payloads)
+            for _, alike in groupby(records, type):  # losses keep their places between outcomes
+                while some := tuple(islice(alike, _AT_ONCE)):
+                    losses = [record for record in some if isinstance(record, Loss)]
+                    new += self._record([x for x in some if not isinstance(x, Loss)], losses)
         return new
 
     def _insert(self, lines: Sequence[tuple[Any, ...]]) -> int:
@@ -469,7 +474,7 @@ class Ledger:
         `PAGE_BYTES`, or one larger line."""
         lines: list[tuple[Any, ...]] = []
         size, more = 0, False
-        with self._at_one_moment():
+        with self.at_one_moment():
             for line in self._lines(after, sys.maxsize if through is None else through, at_most + 1):
                 size += sum(len(value) for value in line if isinstance(value, str))
                 more = len(lines) == at_most or (bool(lines) and size > PAGE_BYTES)
@@ -500,9 +505,14 @@ class Ledger:
         )
         return in_turn(outcomes, losses, key=lambda line: int(line[0]))
 
+    def records(self) -> Iterator[Outcome | Loss]:
+        """Everything in the order of recording, without holding it; read it `at_one_moment`."""
+        for line in self._lines(0, sys.maxsize, -1):
+            yield Loss(*line[1:]) if len(line) == _LOSS_COLUMNS else _outcome(line[1:])
+
     @contextmanager
-    def _at_one_moment(self) -> Iterator[None]:
-        """All that is read inside is as of one commit."""
+    def at_one_moment(self) -> Iterator[None]:
+        """All that is read inside is as of one commit, whoever writes meanwhile."""
         with _translated(self._path):
             self._database.execute("BEGIN")
             try:

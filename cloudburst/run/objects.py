@@ -48,7 +48,7 @@ def fetch_objects(study: Owner, files: FileStore) -> Fetched:
     if not study.places.ledger.exists():
         return Fetched(0, ())
     with Ledger.open(study.places.ledger, study.places.study) as ledger:
-        wanted = [digest for digest in _named(_outcomes(ledger)) if not here(study, digest).exists()]
+        wanted = [digest for digest in named(_outcomes(ledger)) if not here(study, digest).exists()]
 
     def fetch(digest: str) -> bool:
         if not files.has(RESULTS, digest):
@@ -71,7 +71,7 @@ def send_objects(study: Owner, files: FileStore) -> int:
     Raises FileStoreError.
     """
     with Ledger.open(study.places.ledger, study.places.study) as ledger:
-        held = [place for digest in _named(_outcomes(ledger)) if (place := here(study, digest)).exists()]
+        held = [place for digest in named(_outcomes(ledger)) if (place := here(study, digest)).exists()]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return len(list(pool.map(lambda place: files.put(RESULTS, place), held)))
@@ -85,8 +85,8 @@ def _outcomes(ledger: Ledger) -> Iterator[Outcome]:
         after, more = page.last, page.more
 
 
-def _named(outcomes: Iterable[Outcome]) -> list[str]:
-    """Each once, in the order of recording."""
+def named(outcomes: Iterable[Outcome]) -> list[str]:
+    """The objects that these outcomes name, each once, in the order of recording."""
     found: dict[str, None] = {}
     for outcome in outcomes:
         if outcome["series"]:

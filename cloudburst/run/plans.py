@@ -24,7 +24,19 @@ from ..errors import CloudBurstError
 from ..spec import Loaded, build, document
 from ..spec.ensemble import Table
 from .inputs import HashCache, resolve_files, resolve_inputs
-from .kept import APPLIED, NAMED, damaged, hash_of, last_applied, opened, runs_of, sha256_of
+from .kept import (
+    APPLIED,
+    NAMED,
+    applied,
+    damaged,
+    hash_of,
+    history,
+    last_applied,
+    opened,
+    read_history,
+    runs_of,
+    sha256_of,
+)
 from .observe import Study
 from .places import Places, places
 from .revision import revision_of
@@ -236,6 +248,18 @@ def keep_plan(study: Study, plan: Plan, now: float, *, planned: Planned | None =
         raise CloudBurstError(f"the plan cannot be kept: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def adopt_plans(place: Places, text: str) -> None:
+    """Bring another history (`applied.jsonl`) into that of the study here, in the order in which they were applied; its
+    archives must be here by now. Raises OSError."""
+    known = {(kept.at, kept.sha256): kept for kept in (*read_history(place, text), *applied(place))}
+    new = place.plans / f".{APPLIED}.{os.getpid()}.new"
+    try:
+        new.write_text(history(kept for _, kept in sorted(known.items())), "utf-8")
+        new.replace(place.plans / APPLIED)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _append(path: Path, form: Mapping[str, Any]) -> None:

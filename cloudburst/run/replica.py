@@ -139,7 +139,7 @@ def read_page(body: Any, after: int = 0) -> Page:
     """The inverse of `to_json`. Raises ControllerError when it is not what docs/contracts.md says."""
     match body:
         case {"format": 1, "rows": list(rows), "losses": list(losses)} if all(map(_is_row, rows)) and all(
-            map(_is_loss, losses)
+            map(is_loss, losses)
         ):
             return Page(
                 after,
@@ -166,7 +166,7 @@ _LOSS: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
-def _is_loss(value: Any) -> bool:
+def is_loss(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == _LOSS.keys()
