@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -68,7 +69,7 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"{__package__}.commands.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"{__package__}.commands.{_file_of(cmd_name)}")
         command: click.Command = module.command
         return command
 
@@ -85,6 +86,12 @@ class Program(click.Group):
         for title, commands in COMMANDS.items():
             with formatter.section(title):
                 formatter.write_dl(list(commands.items()))
+
+
+def _file_of(command: str) -> str:
+    """`run-job` is in run_job.py; what Python keeps for itself has a line behind it: import_.py."""
+    name = command.replace("-", "_")
+    return f"{name}_" if iskeyword(name) else name
 
 
 def _no_such_command(name: str, commands: Sequence[str]) -> UsageError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..compile.rental import standing_form, unknown_form
 from ..errors import ControllerError, ProviderError
@@ -12,6 +14,10 @@ from ..run import run_lock
 from ..run.observe import Study
 from ..run.planning import count_rows
 from .reach import Way
+
+if TYPE_CHECKING:
+    from ..run.digitalocean.estate import Estate
+    from ..run.listing import Listed
 
 FORMAT = 1
 
@@ -53,6 +59,26 @@ def rental_standing(study: Study) -> dict[str, Any] | None:
         with suppress(ProviderError):  # what the machines cost is known all the same
             switch = switch_state(study)
     return standing_form(rental, cluster, switch, time.time())
+
+
+@dataclass(frozen=True)
+class AccountStanding:
+    """What all studies have in the account, by study; or `away`: why it cannot be asked."""
+
+    estates: Mapping[str, Estate]
+    away: str = ""
+
+
+def account_standing(rented: Sequence[Listed]) -> AccountStanding | None:
+    """None where none of the studies is rented, and nobody needs to ask."""
+    if not rented:
+        return None
+    from ..run.digitalocean.estate import find_orphans
+
+    try:
+        return AccountStanding({estate.study: estate for estate in find_orphans()})
+    except ProviderError as error:
+        return AccountStanding({}, error.message)
 
 
 def _ask(way: Way) -> dict[str, Any] | None:

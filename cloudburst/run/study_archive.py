@@ -62,12 +62,9 @@ def opened_study(path: Path) -> Iterator[StudyArchive]:
     """
     name = path.name
     with _zip(path) as archive:
+        _check_its_own(archive, path)
         try:
-            if archive.getinfo(MANIFEST).file_size > _LARGEST_MANIFEST:
-                raise damaged(name, f"its {MANIFEST} is too large")
             text = archive.read(MANIFEST)
-        except KeyError:
-            raise _no_study(path) from None
         except _BROKEN as error:
             raise damaged(name, f"its {MANIFEST} cannot be read") from error
         manifest = read_manifest(text, name)
@@ -75,6 +72,18 @@ def opened_study(path: Path) -> Iterator[StudyArchive]:
         found = ((one.filename, one.file_size, one.compress_type == stored) for one in archive.infolist())
         check_contents(manifest, found, name)
         yield StudyArchive(name, manifest, archive)
+
+
+def _check_its_own(archive: zipfile.ZipFile, path: Path) -> None:
+    """There are zips in a study: of one that is cut short the directory of the last of them could pass for its own."""
+    try:
+        first = archive.getinfo(MANIFEST)
+    except KeyError:
+        first = None
+    if first is None or first.header_offset or archive.comment:
+        raise damaged(path.name, "it is cut short") if _begins_like_one(path) else _no_study(path)
+    if first.file_size > _LARGEST_MANIFEST:
+        raise damaged(path.name, f"its {MANIFEST} is too large")
 
 
 def _zip(path: Path) -> zipfile.ZipFile:

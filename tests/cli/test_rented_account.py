@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sqlite3
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,9 @@ from cloudburst.cli.views.grid import cells
 from cloudburst.run.digitalocean import estate
 from cloudburst.run.digitalocean.account import open_account
 from cloudburst.run.digitalocean.names import role_tag, study_tag
+from cloudburst.run.observe import read_study
+from cloudburst.run.planning import counted_plan
+from cloudburst.run.plans import keep_plan
 from tests.lab.imitation.description import scopes
 
 RENTS = """\
@@ -43,15 +49,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estate, "LOOK_EVERY", 0.05)
 
 
-def leave(study: str, workers: int = 1) -> None:
+def leave(study: str, workers: int = 1, managers: int = 1) -> None:
     """What a study leaves whose directory is lost."""
     with open_account() as account:
         vpc = account.create_vpc(f"cb-{study}-nyc3", "nyc3")
         key = account.create_key(f"cb-{study}", f"{KEY} cb-{study}")
         for role, names in (
-            ("manager", [f"cb-{study}-manager"]),
+            ("manager", [f"cb-{study}-manager"] * managers),
             ("worker", [f"cb-{study}-worker-{n + 1}" for n in range(workers)]),
         ):
+            if not names:
+                continue
             account.create_droplets(
                 names,
                 region="nyc3",
@@ -62,6 +70,57 @@ def leave(study: str, workers: int = 1) -> None:
                 user_data="#cloud-config\n{}",
                 vpc=vpc.id,
             )
+
+
+# ── list ─────────────────────────────────────────────────────────────────────────────────────
+def test_list_says_what_stands_and_what_all_of_it_costs(rents: Any, imitation: Any) -> None:
+    leave("tanks", workers=2)
+    leave("forgotten")
+    ended = rents.run("list")
+    assert ended.code == 0, ended.err
+    one = imitation.account.sizes["s-2vcpu-4gb"].hourly
+    said = " ".join(ended.out.split())
+    assert f"tanks ensemble.yaml 8 0 8 3 machines rented, nyc3 {3 * one:.3f}" in said
+    assert "with what forgotten has there, of files not listed" in said
+    form = rents.run("list", "--json").json
+    assert form["studies"][0]["machines"] == {
+        "standing": 3,
+        "hourly": pytest.approx(float(3 * one), abs=1e-4),
+    }
+    assert form["account"]["hourly"] == pytest.approx(float(5 * one), abs=1e-4)
+
+
+def test_list_offline_and_without_a_token(
+    rents: Any, imitation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rents.run("list", "--offline", "--json").json["account"] is None
+    assert imitation.exchanges == []
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+    ended = rents.run("list")
+    assert ended.code == 0
+    assert "what is billed is not known: there is no token for DigitalOcean" in " ".join(ended.out.split())
+
+
+# ── a week later ─────────────────────────────────────────────────────────────────────────────
+def test_given_back_a_study_goes_on_where_it_stopped(computed: Any, rents: Any, imitation: Any) -> None:
+    """Three rows are known here when the machines are given back; a week later only the rest is rented for."""
+    study = read_study(rents.directory / "ensemble.yaml")
+    with sqlite3.connect(study.places.ledger) as ledger:
+        ledger.execute("DELETE FROM outcomes WHERE row > 2")
+        ledger.execute("UPDATE payloads SET done = 3, failed = 0")
+    keep_plan(study, counted_plan(study), 1.5)
+    leave("tanks", workers=3, managers=0)
+    table = rents.run("results", "--columns", "row,hours,status").out
+    gone = rents.run("destroy", "--yes")
+    assert gone.code == 0, gone.err
+    assert imitation.account.left() == []
+    assert rents.run("results", "--columns", "row,hours,status").out == table
+    assert [one["at"] for one in rents.run("show", "--json").json["applied"]] == [1.5]
+    form = rents.run("plan", "--json").json
+    assert (form["counts"]["done"], form["counts"]["to_do"]) == (3, 5)
+    assert [action["mark"] for action in form["actions"] if action.get("size")] == ["+"] * 4
+    (listed,) = rents.run("list", "--json").json["studies"]
+    assert (listed["done"], listed["machines"]) == (3, {"standing": 0, "hourly": 0.0})
 
 
 # ── plan ─────────────────────────────────────────────────────────────────────────────────────

@@ -68,11 +68,15 @@ def exported(form: Form, paint: Paint) -> Iterator[str]:
 
 
 def imported(form: Form, paint: Paint) -> Iterator[str]:
-    new = "" if form["new"] == form["outcomes"] else f", {form['new']:,} of them new here"
-    yield f"{form['study']} is in {form['directory']}: {_told(form)}{new}"
+    where = "here" if form["directory"] == "." else f"in {form['directory']}"
+    yield f"{form['study']} is {where}: {_told(form, form['new'])}"
     if form["differing"]:
         yield ""
-        what = "replaced:" if form["replaced"] else "left as they are, other than inside (--force replaces them):"
+        what = (
+            "replaced:"
+            if form["replaced"]
+            else "left as they are, other than inside (--force replaces them):"
+        )
         yield paint.yellow(what)
         yield from _listed(form["differing"])
     if form["missing"]:
@@ -83,14 +87,16 @@ def imported(form: Form, paint: Paint) -> Iterator[str]:
     yield f"next: `cloudburst status {shlex.quote(form['spec'])}`"
 
 
-def _told(form: Form) -> str:
+def _told(form: Form, new: int | None = None) -> str:
+    """`4 files, 12 recorded attempts (3 of them new here), 1 plan`."""
+    some = "" if new in (None, form["outcomes"]) else f" ({new:,} of them new here)"
     kinds = (
-        (form["files"], "file", "files"),
-        (form["outcomes"], "recorded attempt", "recorded attempts"),
-        (form["objects"], "series or returned file", "series and returned files"),
-        (form["plans"], "plan", "plans"),
+        (form["files"], "file", "files", ""),
+        (form["outcomes"], "recorded attempt", "recorded attempts", some),
+        (form["objects"], "series or returned file", "series and returned files", ""),
+        (form["plans"], "plan", "plans", ""),
     )
-    return ", ".join(count(number, one, more) for number, one, more in kinds if number)
+    return ", ".join(count(number, one, more) + after for number, one, more, after in kinds if number)
 
 
 def _absent(one: Form) -> str:
