@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
