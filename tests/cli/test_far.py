@@ -230,6 +230,17 @@ def test_a_series_is_fetched_when_it_is_asked_for(far: Any) -> None:
     assert len(far.run("results", "--series", "level").out.splitlines()) == 1 + 2 * 7
 
 
+def test_exported_is_what_the_swarm_has_too(far: Any) -> None:
+    ended = far.run("export", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert (ended.json["outcomes"], ended.json["objects"], ended.json["absent"]) == (9, 7, [])
+    shutil.rmtree(far.directory / ".cloudburst")
+    far.swarm.away = Unreachable("ssh://root@10.0.0.1 does not answer")
+    alone = far.run("export", "alone.cbstudy")
+    assert "this is what this machine has" in alone.err
+    assert "recorded" not in alone.out
+
+
 def test_jobs_to_be_retried_are_looked_up_where_they_failed(far: Any) -> None:
     ended = far.run("retry", "row:0")
     assert (ended.code, ended.out) == (2, "")

@@ -30,7 +30,8 @@ def test_alone_it_lists_its_commands(study: Any) -> None:
 
 def test_the_table_of_commands_is_the_directory_of_commands() -> None:
     files = {
-        p.stem.replace("_", "-") for p in Path(program.__file__).parent.joinpath("commands").glob("[a-z]*.py")
+        p.stem.rstrip("_").replace("_", "-")
+        for p in Path(program.__file__).parent.joinpath("commands").glob("[a-z]*.py")
     }
     assert files == set(ALL)
 

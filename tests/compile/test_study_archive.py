@@ -70,6 +70,7 @@ def test_what_is_written_is_read_back() -> None:
         (with_file(path=f"objects/{'b' * 64}", role="object"), "is not named after its content"),
         (with_file(path="plans/bbbbbbbbbbbb.cbplan", role="plan"), "is not named after its content"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_what_export_does_not_write_is_refused(text: bytes, words: str) -> None:
     with pytest.raises(CloudBurstError) as raised:
