@@ -28,6 +28,8 @@ USUAL = (
     ".ruff_cache/",
     ".hypothesis/",
     "*.egg-info/",
+    "*.cbplan",
+    "*.cbstudy",
     "node_modules/",
     ".idea/",
     ".vscode/",

@@ -414,6 +414,20 @@ def test_without_a_name_it_has_the_studys_own(study: Any) -> None:
     assert "tanks.cbstudy" in study.names
 
 
+def test_written_among_the_code_it_is_no_part_of_it(make_project: Any) -> None:
+    code = "def fill(inflow):\n    return inflow\n"
+    spec = "cloudburst: 1\nname: tanks\nworker: {directory: ., entrypoint: 'tank:fill'}\nparameters: {grid: {inflow: [1, 2]}}\n"
+    project: Project = make_project({"ensemble.yaml": spec, "tank.py": code})
+    project.run("lock")
+    applied(project)
+    record(project, 0, 1)
+    assert project.run("export").code == 0
+    assert project.run("plan", "--json").json["counts"]["done"] == 2
+    assert project.run("import", "tanks.cbstudy", "../colleague").code == 0
+    there = Project(project.directory.parent / "colleague")
+    assert there.run("plan", "--json").json["counts"]["done"] == 2
+
+
 def test_an_archive_where_a_file_is_in_the_way(study: Any) -> None:
     study.run("export")
     study.write({"tanks": "a file"})

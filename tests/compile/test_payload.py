@@ -92,7 +92,7 @@ def test_a_file_that_changes_after_the_digest_is_noticed_and_leaves_nothing(tmp_
 def test_what_nobody_means_to_send_stays_home(tmp_path):
     names = [
         "__pycache__/a.pyc", "sub/__pycache__/b.pyc", "old.pyc", ".git/HEAD", "venv/bin/python", ".venv/x", ".DS_Store",
-        ".cloudburst/net3/ledger.sqlite", ".ipynb_checkpoints/a", ".pytest_cache/a", ".mypy_cache/a", "a.egg-info/PKG",
+        ".cloudburst/net3/ledger.sqlite", ".ipynb_checkpoints/a", ".pytest_cache/a", ".mypy_cache/a", "a.egg-info/PKG", "a.cbplan", "a.cbstudy",
         "node_modules/a.js", ".net3.py.swp", "net3.py~", ".#net3.py", "#net3.py#", ".cloudburstignore",
     ]  # fmt: skip
     directory = tree(tmp_path, dict.fromkeys(names, "") | {"net3.py": "", "sub/kept.py": ""})
