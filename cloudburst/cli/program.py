@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "Run it": {
         "plan": "Show what apply would compute. Touches nothing.",
+        "probe": "Compute a few rows here, to know what the rest will take.",
         "show": "Show what a plan file says, or which plans were applied.",
         "apply": "Compute what is not computed yet, and write the table.",
         "status": "Say how far the study is.",

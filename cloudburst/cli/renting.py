@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..compile.plan import Plan, with_rental
+from ..compile.plan import Plan, with_listed, with_rental
+from ..compile.prices import listed
 from ..diagnostics import Problem, has_errors, in_order
 from ..errors import SpecError, Unreachable, UsageError
 from ..run.observe import Study, outline_study
@@ -13,7 +14,6 @@ from ..run.planning import count_plan
 from ..spec.ensemble import Cluster
 from .failed import count_failed
 from .reach import brought_home
-from .study import recorded
 from .views import mistakes
 from .views import rental as view
 from .views.counting import counting
@@ -41,18 +41,27 @@ def with_machines(study: Study, plan: Plan, *, again: int = 0) -> Plan:
     if has_errors(placed):
         raise SpecError(in_order((*study.diagnostics, *placed)))
     around = replace(plan.around, warnings=in_order((*plan.around.warnings, *placed)))
-    return with_rental(
+    rented = with_rental(
         replace(plan, around=around),
         rental,
-        seconds_per_job=_mean_seconds(study),
         again=again,
         line_of=lambda path: study.loaded.document.span(path).line,
     )
+    return _warned(study, rented)
 
 
-def _mean_seconds(study: Study) -> float | None:
-    with recorded(study) as ledger:
-        return ledger.mean_seconds(study.payload.digest) if ledger else None
+def with_list_prices(study: Study, plan: Plan) -> Plan:
+    """The same without asking anybody: by the dated table in the package. As it is where nothing is rented."""
+    found = listed(study.ensemble)
+    return plan if found is None else _warned(study, with_listed(plan, found))
+
+
+def _warned(study: Study, plan: Plan) -> Plan:
+    """With the warning that max_cost is likely to end it early, where it is."""
+    if plan.warning is None:
+        return plan
+    placed = study.loaded.document.place([plan.warning])
+    return replace(plan, around=replace(plan.around, warnings=in_order((*plan.around.warnings, *placed))))
 
 
 def show_new_warnings(screen: Screen, study: Study, plan: Plan) -> None:

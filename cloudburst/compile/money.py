@@ -13,7 +13,7 @@ from typing import Any
 
 from ..diagnostics import Path, Problem
 from ..spec.ensemble import Cluster
-from ..words import count
+from .expectation import Expectation
 
 HOUR = 3600
 LEAST_SECONDS = 60
@@ -71,13 +71,14 @@ def _for(hourly: Decimal, seconds: float) -> Decimal:
 class Estimate:
     """US dollars for the whole study, what is spent already included.
 
-    `hourly` is the price of all its machines. `seconds` of computing are left, at the pace so far and with every
-    slot busy (None: no duration is known yet). `likely` is what it comes to when the machines go as soon as the
-    jobs are done (None with `seconds`), `forgotten` when nobody destroys them or fetches the results (None: the
-    same, or nothing ends them), `at_most` what it never exceeds (None: nothing keeps it). `sure` is what can no
-    longer be avoided once the machines are rented and the jobs are done, `reserve` the part of `at_most` that
-    lets the manager wait for the results to be fetched. `because` is the arithmetic of `likely`, or where that is
-    not known of price × ttl, in words, for `to_do` jobs.
+    `hourly` is the price of all its machines. `seconds` of computing are left, at the pace so far (None: no
+    duration is known yet). `likely` is what it comes to when the machines go as soon as the jobs are done (None
+    with `seconds`), `low` and `high` are the ends of its range (None: there is none to tell), `forgotten` when
+    nobody destroys them or fetches the results (None: the same, or nothing ends them), `at_most` what it never
+    exceeds (None: nothing keeps it). `needed` is `likely` without regard to a limit. `sure` is what can no longer be
+    avoided once the machines are rented and the jobs are done: `low`, or where there is no range the least charge.
+    `reserve` is the part of `at_most` that lets the manager wait for the results to be fetched. `because` is the
+    arithmetic of `likely`, or where that is not known of price × ttl, in words, for `to_do` jobs.
     """
 
     hourly: Decimal
@@ -90,6 +91,9 @@ class Estimate:
     reserve: Decimal = NOTHING
     forgotten: Decimal | None = None
     to_do: int = 0
+    low: Decimal | None = None
+    high: Decimal | None = None
+    needed: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -129,32 +133,38 @@ def estimate(
     terms: Terms,
     *,
     to_do: int,
-    slots: int | None,
-    seconds_per_job: float | None,
+    wall: Expectation | None = None,
+    pace: str = "",
     spent: Decimal = NOTHING,
     new: int = 0,
 ) -> Estimate:
     """What `to_do` jobs will cost on machines of `hourly` US dollars an hour in all.
 
-    `slots` jobs run at a time and take `seconds_per_job` on average; without either nothing is known of the
-    time, and the cost is price × ttl, counted from now. `new` machines are rented for it, each with its least
-    charge.
+    `wall` is how many seconds they take there (compile/estimates.py) and `pace` the arithmetic of that in words;
+    None: nothing is known of the time, and the cost is price × ttl, counted from now. `new` machines are rented for
+    it, each with its least charge.
     """
-    seconds = to_do * seconds_per_job / slots if slots and seconds_per_job is not None else None
     least = new * LEAST_CHARGE
-    sure = spent + max(_for(hourly, seconds or 0.0), least)
     bound = _bound(hourly, terms, spent, least)
+
+    def after(seconds: float | None) -> Decimal | None:
+        return None if seconds is None else spent + max(_for(hourly, seconds), least)
+
+    low, needed, high = (after(one) for one in ((wall.low, wall.mid, wall.high) if wall else (None,) * 3))
     return Estimate(
         hourly=hourly,
-        seconds=seconds,
-        likely=None if seconds is None else _lower(sure, bound),
+        seconds=wall.mid if wall else None,
+        likely=None if needed is None else _lower(needed, bound),
         at_most=bound,
-        because=_because(hourly, terms, to_do, slots, seconds_per_job, spent),
+        because=_because(hourly, terms, pace if wall else "", spent),
         spent=spent,
-        sure=sure,
+        sure=spent + least if low is None else low,
         reserve=terms.reserve,
         to_do=to_do,
-        forgotten=None if seconds is None else _forgotten(hourly, terms, seconds, spent, least, bound),
+        forgotten=_forgotten(hourly, terms, wall.mid, spent, least, bound) if wall else None,
+        low=None if low is None else _lower(low, bound),
+        high=None if high is None else _lower(high, bound),
+        needed=needed,
     )
 
 
@@ -186,19 +196,10 @@ def _higher(floor: Decimal, bound: Decimal | None) -> Decimal | None:
 
 
 # ── the arithmetic in words ──────────────────────────────────────────────────────────────────
-def _because(
-    hourly: Decimal,
-    terms: Terms,
-    to_do: int,
-    slots: int | None,
-    seconds_per_job: float | None,
-    spent: Decimal,
-) -> str:
+def _because(hourly: Decimal, terms: Terms, pace: str, spent: Decimal) -> str:
     parts = [f"{usd(spent)} spent"] if spent else []
-    if slots and seconds_per_job is not None:
-        parts.append(
-            f"{count(to_do, 'job')} × {spell(seconds_per_job)} / {slots:,} at a time × {price(hourly)}"
-        )
+    if pace:
+        parts.append(f"{pace} × {price(hourly)}")
         return " + ".join(parts)
     if terms.ttl is None:
         parts.append(f"{price(hourly)} until destroyed")
@@ -237,23 +238,47 @@ def spell(seconds: float) -> str:
 def refused(estimated: Estimate, max_cost: Decimal | None) -> Problem | None:
     """Why these machines must not be rented; None when they may.
 
-    Refused is only what is sure: what is spent, the least charge or the jobs at the pace known so far, and the
-    reserve, for which the workers go early. Where no duration is known yet the cluster itself stops at it.
+    Refused is only what is sure: what is spent, the jobs at the low end of their range (where there is none, the
+    least charge), and the reserve, for which the workers go early. Of the rest the cluster itself stops at it.
     """
     needed = estimated.sure + estimated.reserve
     if max_cost is None or needed <= max_cost:
         return None
     parts = [f"{usd(estimated.spent)} spent"] if estimated.spent else []
-    what = "the jobs left" if estimated.seconds else "the least charge"
+    what = "the least charge" if estimated.low is None else "the jobs left, at the least"
     parts.append(f"{usd(estimated.sure - estimated.spent)} for {what}")
-    if estimated.reserve:
-        parts.append(f"{usd(estimated.reserve)} kept for the manager to wait for its results to be fetched")
-    hint = "raise max_cost"
-    if estimated.reserve:
-        hint += ", or shorten keep_results"
+    parts += _reserved(estimated)
     return Problem(
         "over-max-cost",
         MAX_COST,
         f"max_cost is {usd(max_cost)}, and this needs {usd(needed)}: {' + '.join(parts)}",
-        f"{hint}; smaller or fewer machines cost less an hour",
+        _raise_it(estimated),
     )
+
+
+def warned(estimated: Estimate, max_cost: Decimal | None) -> Problem | None:
+    """A warning where the limit is likely to end the study before its jobs are done; None where it is not."""
+    if max_cost is None or estimated.needed is None:
+        return None
+    likely = estimated.needed + estimated.reserve
+    if likely <= max_cost:
+        return None
+    parts = " + ".join((f"{usd(estimated.needed)} ({estimated.because})", *_reserved(estimated)))
+    return Problem(
+        "over-max-cost",
+        MAX_COST,
+        f"max_cost is {usd(max_cost)}, and this is likely to need {usd(likely)}: {parts}",
+        f"its machines stop at max_cost, with what is computed until then; {_raise_it(estimated)}",
+        "warning",
+    )
+
+
+def _reserved(estimated: Estimate) -> list[str]:
+    if not estimated.reserve:
+        return []
+    return [f"{usd(estimated.reserve)} kept for the manager to wait for its results to be fetched"]
+
+
+def _raise_it(estimated: Estimate) -> str:
+    shorten = ", or shorten keep_results" if estimated.reserve else ""
+    return f"raise max_cost{shorten}; smaller or fewer machines cost less an hour"

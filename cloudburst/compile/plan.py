@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
@@ -18,13 +18,16 @@ from .. import __version__
 from ..diagnostics import Diagnostic, Path, Problem, dotted
 from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, Table, TableSink, Value
 from . import money
+from .advice import advice, option_form, options
 from .difference import Causes, Share, Tagger, ids_of, shares
+from .estimates import ANYWHERE, Effort, Tally, effort_form, expect
 from .fleet import Change, Verb
 from .jobs import Job, Jobs
 from .keeping import sample_forms
 from .lockfile import Dependencies
 from .money import Estimate
 from .payload import Payload
+from .prices import Listed, listed_form
 from .rental import Rented as Rented
 from .rental import estimate_of, rental_form
 from .repeats import Coincidence, Seen, coincidences
@@ -36,6 +39,8 @@ MOST_COUNTED = 10_000_000
 
 _AT_ONCE = 4096
 _FILES_NAMED = 4
+_TAGS = 256
+"""A tag is the number of a cause and, times this, of a block: of the last one stands for those after it."""
 
 Known = Literal["done", "failed", "stale", "kept"]
 Mark = Literal["+", "~", "-", "="]
@@ -165,7 +170,8 @@ class FilesUsed:
 @dataclass(frozen=True)
 class Surroundings:
     """What of the world the plan speaks of. `lock_file` is a file name, `payload` None when it was not packed,
-    `rental` None where nothing is rented or nobody looked, `libraries` are the versions of what drew samples."""
+    `rental` None where nothing is rented or nobody looked, `listed` has list prices then; `libraries` are the
+    versions of what drew samples."""
 
     spec: str
     lock_file: str
@@ -174,6 +180,7 @@ class Surroundings:
     inputs: tuple[InputUsed, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     rental: Rented | None = None
+    listed: Listed | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     files: tuple[FilesUsed, ...] = ()
 
@@ -181,8 +188,9 @@ class Surroundings:
 @dataclass(frozen=True)
 class Plan:
     """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection.
-    `coincidences` are examples of rows that are one job, and why. `estimate` is what rented machines will cost;
-    None where none are needed."""
+    `coincidences` are examples of rows that are one job, and why. `tally` is what is left and what ended, `effort`
+    what follows from it (None: nothing is left, or no duration is known), for `slots` jobs at a time (None: not
+    known). `estimate` is what rented machines will cost; None where none are needed."""
 
     ensemble: Ensemble
     around: Surroundings
@@ -196,6 +204,9 @@ class Plan:
     estimate: Estimate | None = None
     coincidences: tuple[Coincidence, ...] = ()
     keep_stale: bool = False
+    tally: Tally = field(default_factory=Tally)
+    effort: Effort | None = None
+    slots: int | None = None
 
     @property
     def counted(self) -> Counts:
@@ -213,10 +224,19 @@ class Plan:
     @property
     def refusal(self) -> Problem | None:
         """Why its machines must not be rented: they are sure to cost more than `max_cost`. To take results home,
-        or to give machines back, is never refused."""
-        if self.estimate is None or not (self.estimate.to_do or self.asks_for_money):
+        or to give machines back, is never refused; nor is anything by list prices."""
+        if self.estimate is None or self.around.rental is None:
+            return None
+        if not (self.estimate.to_do or self.asks_for_money):
             return None
         return money.refused(self.estimate, self.ensemble.cluster.max_cost)
+
+    @property
+    def warning(self) -> Problem | None:
+        """Where `max_cost` is likely to end the study before its jobs are done, and is not refused for that."""
+        if self.estimate is None or not self.estimate.to_do or self.refusal is not None:
+            return None
+        return money.warned(self.estimate, self.ensemble.cluster.max_cost)
 
     @property
     def asks_for_money(self) -> bool:
@@ -243,6 +263,7 @@ class Plan:
             "files": [dict(vars(used)) for used in self.around.files],
             "tables": list(_tables_form(self.ensemble)),
             "cluster": _cluster_form(self),
+            "effort": _effort_form(self),
             "results": [_sink_form(sink) for sink in self.ensemble.results],
             "keep_stale": self.keep_stale,
             "counts": self.counts.to_json() if self.counts else None,
@@ -308,20 +329,27 @@ def count(
     edited: Edited | None = None,
     line_of: LineOf = _nowhere,
     keep_stale: bool = False,
+    ended: Mapping[str, float] | None = None,
+    slots: int | None = None,
 ) -> Plan:
     """The plan with its jobs counted, by state and by id, its digest and all its actions.
 
     `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
     when there are more rows than are walked. With `edited`, jobs to do are told by what in the file is their
-    cause, and those that left the study are counted. With `keep_stale` results of other worker code stay. Some 12 bytes of memory a row, as many again for those of
-    before. Raises RowError when a row has no job.
+    cause, and those that left the study are counted. With `keep_stale` results of other worker code stay. With
+    `ended`, the seconds of jobs by id, it says what those left will take, `slots` of them at a time. Some 13 bytes of
+    memory a row, as many again for those of before. Raises RowError when a row has no job.
     """
+    ended = ended or {}
     number = plan.rows.stop - plan.rows.start
     if number > MOST_COUNTED:
         digest = Digest(_digest_of_form(frozen(), plan.rows), "normal form")
-        return _counted(plan, _Found(Counts.unknown(number)), digest, line_of)
+        tally = Tally({ANYWHERE: number}, {ANYWHERE: tuple(ended.values())})
+        return _counted(plan, _Found(Counts.unknown(number)), digest, line_of, tally, slots)
     gaining = Tagger(edited.causes.gained if edited else ())
-    digest, ids = _walk(jobs, plan.rows, gaining, progress)
+    blocks = [block.name for block in plan.ensemble.blocks]
+    walked = _walk(jobs, plan.rows, gaining, _Timed(blocks, ended), progress)
+    digest, ids = walked.digest, walked.ids
     payload = plan.around.payload
     look = _Look(recorded, payload.digest if payload else "", keep_stale)
     found = _by_state(number, ids, gaining, look)
@@ -333,23 +361,63 @@ def count(
     alike = coincidences(
         plan.ensemble, jobs, [(plan.rows[first], plan.rows[again]) for first, again in repeats]
     )
-    counted = _counted(plan, found, digest, line_of)
+    tally = Tally({blocks[one]: jobs for one, jobs in sorted(found.by_block.items())}, walked.timed.by_block)
+    counted = _counted(plan, found, digest, line_of, tally, slots)
     return replace(counted, coincidences=alike, keep_stale=keep_stale)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """`to_do` and `left` are told by cause: jobs never computed, and computed ones that no row has any more."""
+    """`to_do` and `left` are told by cause: jobs never computed, and computed ones that no row has any more.
+    `by_block` has what is to be computed, by the number of its block."""
 
     counts: Counts
     to_do: tuple[Share, ...] = ()
     left: tuple[Share, ...] = ()
     code: tuple[str, ...] = ()
+    by_block: Mapping[int, int] = field(default_factory=dict)
 
 
-def _counted(plan: Plan, found: _Found, digest: Digest, line_of: LineOf) -> Plan:
+class _Timed:
+    """Jobs that ended, found among the rows as these come by, each with the block of its first row."""
+
+    def __init__(self, blocks: Sequence[str], ended: Mapping[str, float]) -> None:
+        self.number = {name: min(number, _TAGS - 1) for number, name in enumerate(blocks)}
+        self._blocks = blocks
+        self._pending = dict(ended)
+        self._found: defaultdict[int, list[float]] = defaultdict(list)
+
+    def look(self, id: str, block: int) -> None:
+        if id in self._pending:
+            self._found[block].append(self._pending.pop(id))
+
+    @property
+    def by_block(self) -> dict[str, tuple[float, ...]]:
+        """Those found nowhere are `ANYWHERE`."""
+        found = {self._blocks[block]: tuple(seconds) for block, seconds in sorted(self._found.items())}
+        return found | ({ANYWHERE: tuple(self._pending.values())} if self._pending else {})
+
+
+@dataclass(frozen=True)
+class _Walked:
+    digest: Digest
+    ids: Seen
+    timed: _Timed
+
+
+def _counted(
+    plan: Plan, found: _Found, digest: Digest, line_of: LineOf, tally: Tally, slots: int | None
+) -> Plan:
     actions = (*_locking(plan.around), *_computing(plan, found, line_of))
-    return replace(plan, counts=found.counts, digest=digest, actions=actions)
+    return replace(
+        plan,
+        counts=found.counts,
+        digest=digest,
+        actions=actions,
+        tally=tally,
+        effort=expect(tally),
+        slots=slots,
+    )
 
 
 def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
@@ -360,15 +428,17 @@ def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _walk(jobs: Jobs, rows: range, gaining: Tagger, progress: Progress) -> tuple[Digest, Seen]:
+def _walk(jobs: Jobs, rows: range, gaining: Tagger, timed: _Timed, progress: Progress) -> _Walked:
     seen = hashlib.sha256(f"{rows.start}\n".encode())
-    ids, tells = Seen(), bool(gaining.told)
+    ids, tells, blocks = Seen(), bool(gaining.told), timed.number
     for walked, job in enumerate(jobs.walk(rows.start, rows.stop), 1):
         seen.update(f"{job.id} {json.dumps(job.argv)}\n".encode() if job.argv else f"{job.id}\n".encode())
-        ids.add(job.id, gaining.tag(job.row) if tells else 0)
+        block = blocks[job.row.block]
+        ids.add(job.id, _TAGS * block + (gaining.tag(job.row) if tells else 0))
+        timed.look(job.id, block)
         if walked % _AT_ONCE == 0:
             progress(walked, rows.stop - rows.start)
-    return Digest(seen.hexdigest(), "jobs"), ids
+    return _Walked(Digest(seen.hexdigest(), "jobs"), ids, timed)
 
 
 @dataclass(frozen=True)
@@ -389,14 +459,16 @@ def _by_state(rows: int, ids: Seen, gaining: Tagger, look: _Look) -> _Found:
     jobs = 0
     states: Counter[Known] = Counter()
     to_do: Counter[int] = Counter()
+    by_block: Counter[int] = Counter()
     for group in ids.in_groups():
         jobs += len(group)
         known = look.states(list(group))
         states.update(known.values())
-        to_do.update(tag for job, tag in group.items() if job not in known)
+        to_do.update(tag % _TAGS for job, tag in group.items() if job not in known)
+        by_block.update(tag // _TAGS for job, tag in group.items() if known.get(job) in (None, "stale"))
     done, failed, stale = states["done"], states["failed"], states["stale"]
     counts = Counts(rows, jobs, done, failed, stale, to_do=to_do.total(), kept=states["kept"])
-    return _Found(counts, shares(to_do, gaining))
+    return _Found(counts, shares(to_do, gaining), by_block=by_block)
 
 
 def _left(ids: Seen, edited: Edited, recorded: Recorded) -> tuple[Share, ...]:
@@ -415,22 +487,37 @@ def with_rental(
     plan: Plan,
     rental: Rented,
     *,
-    seconds_per_job: float | None,
     again: int = 0,
     line_of: LineOf = _nowhere,
 ) -> Plan:
     """A counted plan with what has to happen to its machines, and what they will cost.
 
-    `again` failed jobs are computed anew besides; `seconds_per_job` is their mean so far (None: not known).
-    Where no machine stands and nothing is to be computed, none is rented. `line_of` finds the line of a path.
+    `again` failed jobs are computed anew besides. Where no machine stands and nothing is to be computed, none is
+    rented. `line_of` finds the line of a path.
     """
-    plan = replace(plan, around=replace(plan.around, rental=rental))
-    to_do = again + (plan.counts.to_do + plan.counts.stale if plan.counts else 0)
+    effort = expect(plan.tally, again=again)
+    around = replace(plan.around, rental=rental)
+    plan = replace(plan, around=around, effort=effort, slots=rental.slots)
+    to_do = again + _left_to_do(plan)
     if not (to_do or rental.standing):
         return plan
-    estimated = estimate_of(rental, plan.ensemble.cluster, to_do=to_do, seconds_per_job=seconds_per_job)
+    estimated = estimate_of(rental, plan.ensemble.cluster, to_do=to_do, effort=effort)
     renting = tuple(_renting(change, line_of(change.cause)) for change in rental.changes)
     return replace(plan, estimate=estimated, actions=(*renting, *plan.actions))
+
+
+def with_listed(plan: Plan, listed: Listed) -> Plan:
+    """The same while nobody may ask the provider: by list prices, as if nothing stood and nothing were spent."""
+    around = replace(plan.around, listed=listed)
+    plan = replace(plan, around=around, slots=listed.slots)
+    to_do = _left_to_do(plan)
+    if not to_do:
+        return plan
+    return replace(plan, estimate=listed.estimate(plan.ensemble.cluster, to_do=to_do, effort=plan.effort))
+
+
+def _left_to_do(plan: Plan) -> int:
+    return plan.counts.to_do + plan.counts.stale if plan.counts else 0
 
 
 _MARKS: Mapping[Verb, Mark] = {"create": "+", "resize": "~", "replace": "~", "power on": "~", "remove": "-"}
@@ -558,12 +645,31 @@ def arithmetic_form(block: Arithmetic) -> dict[str, Any]:
 
 
 def _cluster_form(plan: Plan) -> dict[str, Any]:
-    cluster, rental = plan.ensemble.cluster, plan.around.rental
+    cluster, rental, listed = plan.ensemble.cluster, plan.around.rental, plan.around.listed
     return {
         "provider": cluster.provider,
         "slots": cluster.slots,
         "rented": cluster.is_rented,
         "rental": rental_form(rental, cluster, plan.estimate) if rental else None,
+        "listed": listed_form(listed, cluster, plan.estimate) if listed else None,
+    }
+
+
+def _effort_form(plan: Plan) -> dict[str, Any] | None:
+    effort, cluster = plan.effort, plan.ensemble.cluster
+    if effort is None:
+        return None
+    listed = plan.around.listed
+    prices = plan.around.rental or (listed if listed and listed.hourly is not None else None)
+    found = (
+        options(effort, cluster.workers, plan.slots, prices.manager, prices.worker)
+        if prices and plan.slots and cluster.workers
+        else ()
+    )
+    return {
+        **effort_form(effort, plan.ensemble.worker.needs.cpus, plan.slots),
+        "workers": [option_form(one, cluster.ttl) for one in found],
+        "advice": advice(found) if found else None,
     }
 
 

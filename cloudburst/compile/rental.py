@@ -13,7 +13,8 @@ from typing import Any
 from ..diagnostics import Problem
 from ..spec.ensemble import Cluster, Ensemble
 from . import fleet, money
-from .fleet import Change, FleetConflict, Machine, Wanted
+from .estimates import Effort, pace, wall
+from .fleet import Change, FleetConflict, Machine, Role, Wanted
 from .money import Estimate, Rental
 from .switch import SwitchState
 
@@ -23,7 +24,7 @@ class Rented:
     """What was observed of a study's machines, and what has to happen to them.
 
     `spent` in US dollars, machines that are gone included; `slots` are the jobs they run at a time once the
-    changes are made (None: not known); `manager` is the manager's price an hour then. `notes` are sentences
+    changes are made (None: not known); `manager` and `worker` are the prices an hour of one of each then. `notes` are sentences
     about what is otherwise than the file says; `problems` about the file, errors included: then `changes` are
     not to be made.
     """
@@ -35,6 +36,7 @@ class Rented:
     manager: Decimal
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    worker: Decimal = money.NOTHING
 
     @property
     def hourly(self) -> Decimal:
@@ -77,13 +79,18 @@ def rented(
             changes = fleet.decide(wanted, standing)
         except FleetConflict as conflict:
             problems = (*problems, conflict.problem)
-    managers = [one.hourly for one in fleet.after(standing, changes) if one.role == "manager"]
+
+    def dearest(role: Role) -> Decimal:
+        prices = (one.hourly for one in fleet.after(standing, changes) if one.role == role)
+        return max(prices, default=money.NOTHING)
+
     return Rented(
         standing=tuple(standing),
         changes=changes,
         spent=money.cost(rentals, now),
         slots=slots,
-        manager=max(managers, default=money.NOTHING),
+        manager=dearest("manager"),
+        worker=dearest("worker"),
         notes=tuple(notes),
         problems=tuple(problems),
     )
@@ -105,15 +112,15 @@ def slots_of(ensemble: Ensemble, cpus: int, memory: int) -> int:
 
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────
-def estimate_of(rental: Rented, cluster: Cluster, *, to_do: int, seconds_per_job: float | None) -> Estimate:
-    """What `to_do` more jobs will cost on the fleet that is wanted."""
+def estimate_of(rental: Rented, cluster: Cluster, *, to_do: int, effort: Effort | None) -> Estimate:
+    """What `to_do` more jobs will cost on the fleet that is wanted; `effort` None: nobody knows how long they take."""
     new = sum(change.verb in ("create", "replace") for change in rental.changes)
     return money.estimate(
         rental.hourly_after,
         money.terms_of(cluster, rental.manager),
         to_do=to_do,
-        slots=rental.slots,
-        seconds_per_job=seconds_per_job,
+        wall=wall(effort, rental.slots) if effort and rental.slots else None,
+        pace=pace(effort, rental.slots) if effort and rental.slots else "",
         spent=rental.spent,
         new=new,
     )
@@ -128,7 +135,7 @@ def rental_form(rental: Rented, cluster: Cluster, estimated: Estimate | None) ->
         "hourly_after": float(rental.hourly_after),
         "spent": float(rental.spent),
         "slots": rental.slots,
-        **_limits(cluster),
+        **limits(cluster),
         "estimate": estimate_form(estimated) if estimated else None,
         "notes": list(rental.notes),
     }
@@ -143,7 +150,7 @@ def standing_form(rental: Rented, cluster: Cluster, switch: SwitchState | None, 
         "machines": [machine_form(one) for one in rental.standing],
         "hourly": float(rental.hourly),
         "spent": float(rental.spent),
-        **_limits(cluster),
+        **limits(cluster),
         "switch": _switch_form(switch) if switch else None,
         "notes": list(rental.notes),
     }
@@ -152,10 +159,10 @@ def standing_form(rental: Rented, cluster: Cluster, switch: SwitchState | None, 
 def unknown_form(cluster: Cluster, away: str, at: float) -> dict[str, Any]:
     """The same when nobody could be asked; `away` says why."""
     nothing: dict[str, Any] = {"machines": [], "hourly": None, "spent": None, "switch": None, "notes": []}
-    return {"away": away, "at": at, **_limits(cluster), **nothing}
+    return {"away": away, "at": at, **limits(cluster), **nothing}
 
 
-def _limits(cluster: Cluster) -> dict[str, Any]:
+def limits(cluster: Cluster) -> dict[str, Any]:
     return {
         "ttl": cluster.ttl,
         "idle_stop": cluster.idle_stop,
@@ -196,6 +203,8 @@ def estimate_form(estimated: Estimate) -> dict[str, Any]:
         "seconds": estimated.seconds,
         "sure": float(estimated.sure),
         "likely": _number(estimated.likely),
+        "low": _number(estimated.low),
+        "high": _number(estimated.high),
         "forgotten": _number(estimated.forgotten),
         "at_most": _number(estimated.at_most),
         "reserve": float(estimated.reserve),

@@ -5,6 +5,7 @@ Rows with one id are computed once and reported for each. A plan counts them exa
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,15 +27,15 @@ MOST_TOLD = 5
 
 
 class Seen:
-    """Ids of 20 hex digits, each told once, in eleven bytes an id instead of the hundred a set takes.
+    """Ids of 20 hex digits, each told once, in twelve bytes an id instead of the hundred a set takes.
 
     They are only put aside, by their first byte; which ones repeat is found out a heap at a time. Each
-    has a tag, a number from 0 to 255; of rows with one id the first one's counts.
+    has a tag, a number from 0 to 65535; of rows with one id the first one's counts.
     """
 
     def __init__(self) -> None:
         self._heaps = [bytearray() for _ in range(256)]
-        self._tags = [bytearray() for _ in range(256)]
+        self._tags = [array("H") for _ in range(256)]
         self._order = bytearray()
 
     def add(self, id: str, tag: int = 0) -> None:

@@ -36,6 +36,7 @@ from .plans import Planned, keep_plan
 from .promised import promised_sinks, promised_variables
 from .safekeeping import make_safe
 from .sending import needed_files
+from .study import Runs
 
 Rows = tuple[int, int] | None
 Retry = Literal["all"] | tuple[str, ...] | None
@@ -97,7 +98,7 @@ def apply(
     prepare(study.places)
     with run_lock.hold(study.places.lock, study=study.ensemble.name) as lock:
         take_ownership(study.places)
-        study = _locked(study, on_event, stop)
+        study = locked(study, on_event, stop)
         cluster = make_cluster(study, lock, on_event, stop)
         tables: tuple[str, ...] | None = None
         try:
@@ -114,7 +115,7 @@ def apply(
             raise
         finally:
             cluster.stop(now=stop.level >= 2)
-        _raise_if_broken(computed.status)
+        raise_if_broken(computed.status)
         if tables is None:
             tables = write_outputs(study)
         if not cluster.outlives_us:
@@ -140,7 +141,8 @@ def _bring_up_to_date(
             _make_safe(study, endpoints, on_event)
         return Computed(counts, again, files=_files(endpoints) if endpoints else None)
     endpoints = endpoints or cluster.start()
-    status = _compute(study, cluster, endpoints, asked, again, on_event, stop)
+    runs = (asked.rows,) if asked.rows else None
+    status = compute(study, cluster, endpoints, runs, again, on_event, stop, keep_stale=asked.keep_stale)
     if not cluster.outlives_us:
         return Computed(counts, again, status)
     if not stop.level:
@@ -164,8 +166,8 @@ def _is_work(counts: Counts, again: tuple[str, ...]) -> bool:
     return counts.to_do + counts.stale + len(again) > 0
 
 
-def _locked(study: Study, on_event: OnEvent, stop: StopSignal) -> Study:
-    """Ctrl-C reaches uv as well as us: what it says of that is no news, and nothing is begun after it."""
+def locked(study: Study, on_event: OnEvent, stop: StopSignal) -> Study:
+    """With a lock that fits. Ctrl-C reaches uv as well as us: what it says of that is no news, and nothing is begun after it."""
     try:
         study = with_lock(study, on_event)
     except LockingFailed:
@@ -189,35 +191,40 @@ def _again(study: Study, retry: Retry) -> tuple[str, ...]:
     return tuple(job_id for job_id in failed if job_id in named)
 
 
-def _compute(
+def compute(
     study: Study,
     cluster: Cluster,
     endpoints: Endpoints,
-    asked: _Asked,
+    rows: Runs | None,
     again: tuple[str, ...],
     on_event: OnEvent,
     stop: StopSignal,
+    *,
+    keep_stale: bool = False,
+    with_tables: bool = True,
 ) -> Status:
-    """The controller's last status; what it recorded until then is on this machine."""
+    """Hand it over and stand by: the controller's last status. What it recorded until then is on this machine.
+
+    `rows` are runs of rows (None: all), `again` failed jobs to be tried anew; with `keep_stale` results of other
+    worker code stay. `with_tables`: they are written now and then meanwhile.
+    """
     controller = _controller(endpoints)
     if cluster.outlives_us:
         if controller.status()["state"] in AT_WORK:
             on_event(Note("the study is being computed already; this command joins in"))
         if replica.push(study, controller):
             send_objects(study, _files(endpoints))
-    needed = needed_files(study, asked.rows, again, keep_stale=asked.keep_stale)
+    needed = needed_files(study, rows, again, keep_stale=keep_stale)
     _upload(study, _files(endpoints), needed, on_event)
     if cluster.outlives_us and stop.level:
         raise KeyboardInterrupt
-    controller.put_study(
-        study.frozen, study.order, rows=asked.rows, retry=again or None, keep_stale=asked.keep_stale
-    )
+    controller.put_study(study.frozen, study.order, rows=rows, retry=again or None, keep_stale=keep_stale)
     status = follow(
         cluster,
         controller,
         on_event=on_event,
         stop=stop,
-        write_tables=lambda: _write_so_far(study, cluster, controller),
+        write_tables=lambda: _write_so_far(study, cluster, controller) if with_tables else None,
         outlives_us=cluster.outlives_us,
     )
     if cluster.outlives_us:
@@ -232,7 +239,8 @@ def _tell_of_sinks(
     """A network sink that is new in the file is filled by the controller, once it knows of it."""
     if any(isinstance(sink, InfluxSink) for sink in study.ensemble.results):
         controller = _controller(endpoints)
-        controller.put_study(study.frozen, study.order, rows=asked.rows, keep_stale=asked.keep_stale)
+        runs = (asked.rows,) if asked.rows else None
+        controller.put_study(study.frozen, study.order, rows=runs, keep_stale=asked.keep_stale)
         await_sinks(controller.status, on_event, stop)
 
 
@@ -285,7 +293,8 @@ def _files(endpoints: Endpoints) -> FileStore:
     return FileStore(endpoints.files, secrets.read(endpoints.secrets, secrets.FILES_TOKEN))
 
 
-def _raise_if_broken(status: Status | None) -> None:
+def raise_if_broken(status: Status | None) -> None:
+    """Raises ProviderError with what the controller said of it."""
     if status is not None and status.get("state") == "broken":
         sentence, _, details = str(status["reason"]).partition("\n")
         raise ProviderError(sentence, details)

@@ -72,11 +72,12 @@ class Computation:
         timing: Timing,
         tallies: Tallies | None = None,
     ) -> None:
-        start, stop = study.assignment.rows or (0, work.jobs.count)
+        runs = study.assignment.rows or ((0, work.jobs.count),)
         self.study = study
         self._jobs = work.jobs
         self._files = work.files
-        self._rows = range(start, max(start, min(stop, work.jobs.count)))
+        within = (range(start, min(stop, work.jobs.count)) for start, stop in runs)
+        self._rows = [rows for rows in within if rows]
         self._queue = queue
         self._ledger = ledger
         self._timing = timing
@@ -84,7 +85,7 @@ class Computation:
         losses: dict[tuple[str, int], int] = {}
         for loss in ledger.losses(study.payload):
             losses[(loss.id, loss.attempt)] = losses.get((loss.id, loss.attempt), 0) + 1
-        self._dispatch = Dispatch(work.rules, len(self._rows), study.mark, study.asked, losses)
+        self._dispatch = Dispatch(work.rules, sum(map(len, self._rows)), study.mark, study.asked, losses)
         self._brake = Brake(work.max_failures, first=ledger.last_line() == study.mark)
         self._ahead = self._look_ahead()
         self._pace = Pace()
@@ -281,8 +282,11 @@ class Computation:
         """(row, id) of every selected row, in plan order; None when there is none."""
         if not self._rows:
             return None
-        jobs = self._jobs[self._rows.start : self._rows.stop]
-        return ((row, job.id) for row, job in zip(self._rows, jobs, strict=True))
+        return (
+            (row, job.id)
+            for rows in self._rows
+            for row, job in zip(rows, self._jobs[rows.start : rows.stop], strict=True)
+        )
 
     def _look_at_plan(self) -> None:
         """For a moment: which rows are left to do, and how many are the same job."""

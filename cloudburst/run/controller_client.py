@@ -10,7 +10,7 @@ from ..errors import ControllerError
 from ..secret import Secret
 from .addresses import Where, address_now
 from .http import Response, Unanswered, request
-from .study import FORMAT
+from .study import FORMAT, Runs, rows_form
 
 STUDY, STATUS, PAUSE, RESUME = "/api/study", "/api/status", "/api/pause", "/api/resume"
 CANCEL, LEDGER, ROWS, FETCHED = "/api/cancel", "/api/ledger", "/api/rows", "/api/fetched"
@@ -29,13 +29,13 @@ class ControllerClient:
         frozen: Mapping[str, Any],
         order: Mapping[str, Any],
         *,
-        rows: tuple[int, int] | None = None,
+        rows: Runs | None = None,
         retry: Sequence[str] | None = None,
         keep_stale: bool = False,
     ) -> dict[str, Any]:
         """Hand over what is to be computed; the status. What is computed already goes on as it is.
 
-        `frozen` is what `compile.normal.freeze` makes. `rows` from and up to. `retry`: failed jobs
+        `frozen` is what `compile.normal.freeze` makes. `rows` are runs of them (None: all). `retry`: failed jobs
         that get as many attempts again as they had; what else is to do is done as well. `keep_stale`: what other
         worker code computed counts as done.
         """
@@ -43,7 +43,7 @@ class ControllerClient:
             "format": FORMAT,
             "normal": frozen,
             "order": order,
-            "rows": list(rows) if rows else None,
+            "rows": rows_form(rows),
             "retry": list(retry) if retry is not None else None,
             "keep_stale": keep_stale,
         }

@@ -78,9 +78,12 @@ SELECT o.id, o.status, o.kind, substr(o.error, 1, {ERROR_LENGTH}) FROM outcomes 
 WHERE o.payload = ? AND o.id IN (%s) AND NOT EXISTS (
     SELECT 1 FROM outcomes n WHERE n.id = o.id AND n.payload = o.payload AND n.attempt > o.attempt)"""  # noqa: S608
 
-_NEWEST = 10_000
-_MEAN_SECONDS = """
-SELECT avg(seconds) FROM (SELECT seconds FROM outcomes WHERE payload = ? ORDER BY line DESC LIMIT ?)"""
+NEWEST = 10_000
+"""Jobs whose durations are asked for at most: those that ended last."""
+
+_NEWEST_IDS = "SELECT id FROM outcomes WHERE payload = ? ORDER BY line DESC"
+_DURATIONS = """
+SELECT id, sum(seconds), max(status = 'done') FROM outcomes WHERE payload = ? AND id IN (%s) GROUP BY id"""
 
 _DONE_AFTER = """
 SELECT o.line, o.id, o.attempt, o.row FROM outcomes o
@@ -441,11 +444,26 @@ class Ledger:
         found = self._rows("SELECT done, failed FROM payloads WHERE digest = ?", (payload,))
         return Counts(*next(found, (0, 0)))
 
-    def mean_seconds(self, payload: str) -> float | None:
-        """Of an attempt with this payload, the newest ten thousand; None before the first."""
-        number = self._number(payload)
-        found = self._rows(_MEAN_SECONDS, (number, _NEWEST)) if number is not None else iter(())
-        return next((mean for (mean,) in found), None)
+    def durations(self, payload: str) -> dict[str, float]:
+        """Seconds by job, all its attempts together, of the `NEWEST` that ended last with this payload. Failed ones
+        count, but while none is done it is empty: they may have failed at the door.
+
+        Looks no further back than to the first record of this payload.
+        """
+        number, counts = self._number(payload), self.counts(payload)
+        if number is None or not counts.done:
+            return {}
+        most = min(NEWEST, counts.done + counts.failed)
+        newest: dict[str, None] = {}
+        for (one,) in self._rows(_NEWEST_IDS, (number,)):
+            newest[one] = None
+            if len(newest) == most:
+                break
+        found = list(self._asked(_DURATIONS, list(newest), number))
+        if not any(done for _, _, done in found):
+            return {}
+        by_id = {one: float(seconds) for one, seconds, _ in found if seconds is not None}
+        return {one: by_id[one] for one in newest if one in by_id}
 
     def newest_payload(self) -> str | None:
         """The payload of the run that began last."""

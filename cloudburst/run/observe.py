@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..compile import contract, plan, remains
 from ..compile.checks import check
@@ -26,7 +26,7 @@ from ..compile.lockfile import Dependencies, judge_lock
 from ..compile.normal import freeze
 from ..compile.order import make_order
 from ..compile.payload import Payload, pack
-from ..compile.plan import FilesUsed, InputUsed, Plan, Recorded, Surroundings
+from ..compile.plan import FilesUsed, InputUsed, Plan, Surroundings
 from ..compile.requirements import Found, find_requirements
 from ..compile.space import make_space
 from ..compile.trial import MOST_EFFORT
@@ -39,6 +39,9 @@ from ..spec.ensemble import Ensemble, Files, InfluxSink
 from .events import Doing, OnEvent
 from .inputs import HashCache, ResolvedInputs, resolve_files, resolve_inputs
 from .places import Places, places
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 _SAMPLES_OF_A_BLOCK = 8
 
@@ -115,7 +118,7 @@ class Study:
         for one in alike.values():
             yield one.name, one
 
-    def recorded(self) -> AbstractContextManager[Recorded | None]:
+    def recorded(self) -> AbstractContextManager[Ledger | None]:
         """The ledger, open for reading; None while nothing was ever computed. Raises LedgerError."""
         if not self.places.ledger.exists():
             return nullcontext(None)

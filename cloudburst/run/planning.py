@@ -6,6 +6,7 @@ from ..compile import plan
 from ..compile.plan import Counts, Plan, Progress
 from .kept import edited_since
 from .observe import Rows, Study, outline_study, rows_in_their_place
+from .room import slots_of
 
 
 def counted_plan(study: Study, rows: Rows = None, *, keep_stale: bool = False) -> Plan:
@@ -34,6 +35,8 @@ def count_plan(
             edited=edited_since(study) if recorded is not None else None,
             line_of=lambda path: study.loaded.document.span(path).line,
             keep_stale=keep_stale,
+            ended=recorded.durations(study.payload.digest) if recorded is not None else None,
+            slots=slots_of(study.ensemble),
         )
 
 

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,15 +20,18 @@ FILE = "study.json"
 
 _ORDER_KEYS = ("study", "payload")
 
+Runs = tuple[tuple[int, int], ...]
+"""Runs of rows, each from and up to, in order and apart."""
+
 
 @dataclass(frozen=True)
 class Assignment:
-    """The body of `PUT /api/study`, checked. `rows` from and up to; `retry` ids to be tried anew; with `keep_stale`
-    jobs that other worker code computed count as done."""
+    """The body of `PUT /api/study`, checked. `rows` are runs of them, each from and up to, in order (None: all);
+    `retry` ids to be tried anew; with `keep_stale` jobs that other worker code computed count as done."""
 
     normal: Mapping[str, Any]
     order: Mapping[str, Any]
-    rows: tuple[int, int] | None
+    rows: Runs | None
     retry: tuple[str, ...]
     keep_stale: bool = False
 
@@ -53,7 +57,7 @@ class Assignment:
             "format": FORMAT,
             "normal": self.normal,
             "order": self.order,
-            "rows": list(self.rows) if self.rows else None,
+            "rows": rows_form(self.rows),
             "retry": list(self.retry) or None,
             "keep_stale": self.keep_stale,
         }
@@ -117,13 +121,24 @@ def forget(home: Path) -> None:
     (home / FILE).unlink(missing_ok=True)
 
 
-def _rows(value: Any) -> tuple[int, int] | None:
+def rows_form(runs: Runs | None) -> list[int] | list[list[int]] | None:
+    """As `PUT /api/study` has them: one run as it is, more of them in a list."""
+    if runs is None:
+        return None
+    return list(runs[0]) if len(runs) == 1 else [list(run) for run in runs]
+
+
+def _rows(value: Any) -> Runs | None:
     if value is None:
         return None
     match value:
         case [int(start), int(stop)] if 0 <= start <= stop:
-            return start, stop
-    raise ControllerError("`rows` is [from, up to] or null, such as [0, 3]")
+            return ((start, stop),)
+        case [[_, _], *_]:
+            runs = tuple(run for one in value for run in _rows(one) or ())
+            if all(before[1] <= after[0] for before, after in pairwise(runs)):
+                return runs
+    raise ControllerError("`rows` is [from, up to], such as [0, 3], a list of such in order, or null")
 
 
 def _retry(value: Any) -> tuple[str, ...]:

@@ -166,7 +166,8 @@ GOLDEN = """\
 
 0.249 USD an hour
 expected: no job's duration is known yet, so by the ttl: 0.249 USD an hour × 8h
-  + 2.60 USD kept for the manager to wait 3d = 4.59 USD
+  + 2.60 USD kept for the manager to wait 3d = 4.59 USD; `cloudburst probe`
+  tries a few rows, and then it is known
 stops 8h after apply (ttl), at 25.00 USD (max_cost); at most 4.59 USD in all,
   2.60 USD of it for results to be fetched
 
@@ -199,9 +200,51 @@ def test_plan_json_fits_its_schema_and_says_the_same(rents: Any) -> None:
 def test_offline_asks_nobody_and_says_so(rents: Any, account: Account) -> None:
     ended = rents.run("plan", "--offline")
     assert ended.code == 0
-    assert "nobody looked which stand" in ended.out
+    assert ended.out.split("bytes\n\n")[1] == BY_LIST
     assert account.looked == 0
-    assert rents.run("plan", "--offline", "--json").json["cluster"]["rental"] is None
+    plan = rents.run("plan", "--offline", "--json").json
+    jsonschema.validate(plan, json.loads(assets.schema("plan").read_text("utf-8")))
+    assert plan["cluster"]["rental"] is None
+    assert plan["cluster"]["listed"]["as_of"] == "2022-07"
+
+
+def test_offline_a_size_without_a_listed_price_is_unknown(rents: Any) -> None:
+    rents.write({"ensemble.yaml": rents.read("ensemble.yaml").replace("worker: s-4vcpu-8gb", "worker: c-4")})
+    ended = rents.run("plan", "--offline")
+    assert ended.code == 0
+    assert "3  worker   c-4          unknown" in ended.out
+    assert "c-4: not in the table, so nothing is said of the cost" in ended.out
+    listed = rents.run("plan", "--offline", "--json").json["cluster"]["listed"]
+    assert (listed["hourly"], listed["slots"], listed["estimate"]) == (None, None, None)
+
+
+def test_by_list_prices_nothing_is_refused_but_warned_of(rents_again: Any) -> None:
+    text = rents_again.read("ensemble.yaml").replace("inflow: [1, 2, 3]", "inflow: [1, 2, 3, 4]")
+    rents_again.write({"ensemble.yaml": text.replace("25 USD", "2 USD")})
+    ended = rents_again.run("plan", "--offline")
+    assert ended.code == 0
+    said = " ".join(ended.err.split())
+    assert "warning[over-max-cost]: max_cost is 2.00 USD, and this is likely to need 2.62 USD" in said
+    assert "max_cost: 2 USD" in ended.err
+
+
+BY_LIST = """\
+machines: nobody looked which stand; prices as of 2022-07, by the table in this
+  version
+              size         USD/h each
+  1  manager  s-2vcpu-4gb       0.036
+  3  worker   s-4vcpu-8gb       0.071
+0.250 USD an hour together
+expected: no job's duration is known yet, so by the ttl: 0.250 USD an hour × 8h
+  + 2.58 USD kept for the manager to wait 3d = 4.58 USD; `cloudburst probe`
+  tries a few rows, and then it is known
+stops 8h after apply (ttl), at 25.00 USD (max_cost); at most 4.58 USD in all,
+  2.58 USD of it for results to be fetched
+
++ lock   ensemble.lock      not locked yet
++ run    rows[0:8]          8 jobs to do
+~ write  results/tanks.csv  the table of results
+"""
 
 
 def test_offline_loads_nothing_that_could_ask(rents: Any) -> None:
@@ -243,10 +286,18 @@ def test_once_durations_are_known_the_cost_is_a_range(rents_again: Any, account:
     account.standing = FLEET
     plan = rents_again.run("plan", "--json").json
     estimate = plan["cluster"]["rental"]["estimate"]
-    assert estimate["seconds"] == pytest.approx(3 * 0.25 / 12)
-    assert 0.498 <= estimate["likely"] < 0.51
+    assert estimate["seconds"] == pytest.approx(0.5), (
+        "as long as the longest took, for there are slots for all three"
+    )
+    assert 0.498 <= estimate["low"] <= estimate["likely"] <= estimate["high"] < 0.51
     assert estimate["likely"] < estimate["forgotten"] < estimate["at_most"]
-    assert "3 jobs × 0.25s / 12 at a time" in rents_again.run("plan").out.replace("\n  ", " ")
+    said = " ".join(rents_again.run("plan").out.split())
+    assert "3 jobs, 3 at a time, of which the longest takes 0.5s × 0.249 USD an hour" in said
+    assert "by 8 jobs that ended, ranges hold 90% of the time" in said
+    assert plan["effort"]["slots"] == 12
+    assert [one["workers"] for one in plan["effort"]["workers"]] == [1, 2, 3, 6]
+    assert "more or fewer workers would not be cheaper" not in said, "one would do"
+    assert "fewer would be cheaper: 1 worker 0.02 USD" in said
 
 
 def test_without_a_token_that_gives_back_it_is_said_loudly(rents: Any) -> None:
@@ -366,7 +417,7 @@ def test_with_nothing_to_do_nobody_is_asked(rents_again: Any, applied: Applied) 
 def test_retry_counts_the_failed_jobs(rents_again: Any, applied: Applied) -> None:
     ended = rents_again.run("retry")
     assert (ended.code, applied.calls) == (2, [])
-    assert "1 job × 0.25s" in ended.err.replace("\n  ", " ")
+    assert "1 job × 0.281s" in ended.err.replace("\n  ", " ")
     assert rents_again.run("retry", "--yes", "row:5").code in (0, 4)
     assert len(applied.calls[0]["retry"]) == 1
 

@@ -87,12 +87,15 @@ def jobs_of(ensemble: Ensemble) -> Jobs:
 
 
 def planned(
-    ensemble: Ensemble, recorded: Any = None, around: Surroundings = AROUND, selected: Any = None
+    ensemble: Ensemble,
+    recorded: Any = None,
+    around: Surroundings = AROUND,
+    selected: Any = None,
+    **known: Any,
 ) -> Plan:
     jobs = jobs_of(ensemble)
-    return count(
-        outline(ensemble, jobs, around, selected), jobs, recorded, lambda: {"normal": {"name": ensemble.name}}
-    )
+    drawn = outline(ensemble, jobs, around, selected)
+    return count(drawn, jobs, recorded, lambda: {"normal": {"name": ensemble.name}}, **known)
 
 
 def check_form(plan: Plan) -> dict[str, Any]:
@@ -338,7 +341,13 @@ def test_the_whole_form():
     assert form["inputs"] == [
         {"name": "topology", "kind": "file", "size": 12, "sha256": "ef" * 32, "pattern": "data/city.inp"}
     ]
-    assert form["cluster"] == {"provider": "local", "slots": 4, "rented": False, "rental": None}
+    assert form["cluster"] == {
+        "provider": "local",
+        "slots": 4,
+        "rented": False,
+        "rental": None,
+        "listed": None,
+    }
     assert form["results"] == [
         {"kind": "table", "path": "results/net3.csv"},
         {"kind": "files", "path": "results/files"},
@@ -394,6 +403,63 @@ def test_many_ids_take_little_memory():
     assert peak < 200_000 * 24
 
 
+# ── what is left takes ──
+BLOCKS = replace(
+    NET3,
+    blocks=tuple(
+        Block(name, (Fixed("of", name, ()),), (axis("a", 1, 2, 3, 4),), (), (), ("parameters", number))
+        for number, name in enumerate(("short", "long"))
+    ),
+)
+
+
+def test_what_is_left_is_estimated_by_block():
+    """Two of each block have ended; the long ones take a hundred times as long, and only one of them is left."""
+    ids = [job.id for job in jobs_of(BLOCKS)]
+    took = dict(zip((ids[0], ids[3], ids[4], ids[7]), (1.0, 1.2, 100.0, 120.0), strict=True))
+    ledger = Ledger(dict.fromkeys((*took, ids[5]), "done"))
+    plan = planned(BLOCKS, ledger, ended=took, slots=2)
+    form = check_form(plan)["effort"]
+    assert [(part["block"], part["jobs"], part["seconds"]) for part in form["blocks"]] == [
+        ("short", 2, 1.1),
+        ("long", 1, 110.0),
+    ]
+    assert form["cpu_hours"][1] == pytest.approx(112.2 / 3600, rel=1e-5)
+    assert form["slots"] == 2
+    assert form["wall_hours"][1] == pytest.approx(112.2 / 3600, rel=1e-5), (
+        "the longest of 120 s is cut to all there is"
+    )
+
+
+def test_jobs_computed_by_other_code_are_left_too_and_failed_ones_are_not():
+    ids = [job.id for job in jobs_of(BLOCKS)]
+    ledger = Ledger({ids[0]: "done", ids[1]: "stale", ids[2]: "failed"})
+    effort = planned(BLOCKS, ledger, ended={ids[0]: 2.0, "f" * 20: 4.0}).effort
+    assert effort is not None
+    assert [(part.block, part.jobs, part.is_own) for part in effort.parts] == [
+        ("short", 2, True),
+        ("long", 4, False),
+    ]
+    assert effort.parts[1].like.mean == 3.0, "of none that ended it is known better"
+
+
+def test_rows_that_are_too_many_to_walk_are_estimated_all_together(monkeypatch):
+    monkeypatch.setattr(room, "MOST_COUNTED", 10)
+    form = check_form(planned(NET3, ended={"a" * 20: 2.0, "b" * 20: 2.0}, slots=3))["effort"]
+    assert form["blocks"] == [{"block": None, "jobs": 30, "from": 2, "seconds": 2.0}]
+    assert form["wall_hours"][1] == pytest.approx(20 / 3600, rel=1e-5)
+
+
+def test_a_cause_and_a_block_are_told_apart_in_one_tag():
+    """More causes and blocks than either alone: what is new in the second block is told as such."""
+    before = replace(BLOCKS, blocks=(BLOCKS.blocks[0],))
+    edited = Edited(jobs_of(before), causes(before, BLOCKS))
+    ids = [job.id for job in jobs_of(before)]
+    plan = planned(BLOCKS, Ledger(dict.fromkeys(ids, "done")), edited=edited, ended={ids[0]: 1.0})
+    assert plan.tally.left == {"long": 4}
+    assert [reason for _, verb, _, reason in told(plan) if verb == "run"] == ["4 jobs: block long is new"]
+
+
 # ── rented machines ──────────────────────────────────────────────────────────────────────────
 HOURLY = {"small": Decimal("0.036"), "large": Decimal("0.071")}
 WANTED = Wanted("net3", "nyc3", "small", "large", 3, "ubuntu", HOURLY)
@@ -406,8 +472,9 @@ MANAGER = Machine(1, "cb-net3-manager", "manager", "small", "nyc3", "ubuntu", "a
 
 def renting(*standing: Machine, recorded: Any = None, mean: float | None = None, again: int = 0) -> Plan:
     rental = rented(WANTED, standing, (), 0.0, slots=12)
-    plan = planned(RENTS, recorded)
-    return with_rental(plan, rental, seconds_per_job=mean, again=again, line_of=lambda path: len(path))
+    ended = {f"{number:020x}": mean for number in range(5)} if mean else {}
+    plan = planned(RENTS, recorded, ended=ended)
+    return with_rental(plan, rental, again=again, line_of=lambda path: len(path))
 
 
 def everything_done(ensemble: Ensemble) -> Ledger:
@@ -456,7 +523,7 @@ def test_failed_jobs_that_are_tried_anew_need_machines():
     plan = renting(recorded=everything_done(NET3), mean=60.0, again=4)
     assert plan.estimate is not None
     assert plan.estimate.to_do == 4
-    assert plan.estimate.seconds == 20.0
+    assert plan.estimate.seconds == 60.0, "all four at once"
 
 
 def test_every_verb_has_its_mark():
@@ -478,9 +545,18 @@ def test_every_verb_has_its_mark():
 
 
 def test_what_is_sure_to_exceed_max_cost_is_refused():
-    plan = renting(mean=1e6)
+    plan = renting(recorded=everything_done(NET3), mean=1e6, again=4)
     assert plan.refusal is not None
     assert plan.refusal.path == ("cluster", "max_cost")
+    assert plan.warning is None
+
+
+def test_what_nobody_is_sure_of_is_a_warning():
+    """None of the rows has ended: it is like what ended before, as far as anybody knows."""
+    plan = renting(mean=1e6)
+    assert plan.refusal is None
+    assert plan.warning is not None
+    assert plan.warning.severity == "warning"
 
 
 # ── what the file says of its rows ───────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ import pytest
 from compile import nouns
 
 from cloudburst import assets
+from cloudburst.compile.estimates import Effort, Tally, expect
 from cloudburst.compile.fleet import Machine, Wanted
 from cloudburst.compile.money import Rental
 from cloudburst.compile.rental import (
@@ -43,13 +44,17 @@ def ensemble(cluster: Cluster = CLUSTER, **needs: Any) -> Ensemble:
     return replace(made, cluster=cluster, worker=replace(made.worker, needs=Needs(**needs)))
 
 
+def took(jobs: int, seconds: float) -> Effort | None:
+    return expect(Tally({"main": jobs}, {"main": [seconds] * 5}))
+
+
 def test_what_was_observed_adds_up() -> None:
     gone = Rental(9, "cb-waves-worker-3", PRICE["large"], 0.0, 3600.0)
     seen = rented(WANTED, FLEET[:2], [*RENTALS[:2], gone], 7200.0, slots=8)
     assert seen.spent == Decimal("0.072") + Decimal("0.142") + Decimal("0.071")
     assert (seen.hourly, seen.hourly_after) == (Decimal("0.107"), Decimal("0.178"))
     assert seen.is_dearer_after
-    assert seen.manager == PRICE["small"]
+    assert (seen.manager, seen.worker) == (PRICE["small"], PRICE["large"])
 
 
 def test_a_conflict_is_a_problem_beside_the_others_and_nothing_is_changed() -> None:
@@ -91,15 +96,15 @@ def test_jobs_at_a_time(cluster: dict[str, Any], needs: dict[str, Any], slots: i
 
 def test_only_new_machines_have_a_least_charge() -> None:
     seen = rented(WANTED, (), (), 0.0, slots=8)
-    assert estimate_of(seen, CLUSTER, to_do=1, seconds_per_job=0.1).likely == Decimal("0.03")
+    assert estimate_of(seen, CLUSTER, to_do=1, effort=took(1, 0.1)).likely == Decimal("0.03")
     seen = rented(WANTED, FLEET, RENTALS, 3600.0, slots=8)
-    assert estimate_of(seen, CLUSTER, to_do=0, seconds_per_job=0.1).likely == Decimal("0.178")
+    assert estimate_of(seen, CLUSTER, to_do=1, effort=took(1, 0.1)).likely == Decimal("0.178005")
 
 
 def test_without_a_token_to_give_back_the_form_promises_nothing() -> None:
     cluster = replace(CLUSTER, reaper_token=None)
     seen = rented(WANTED, (), (), 0.0, slots=8)
-    form = rental_form(seen, cluster, estimate_of(seen, cluster, to_do=1, seconds_per_job=None))
+    form = rental_form(seen, cluster, estimate_of(seen, cluster, to_do=1, effort=None))
     assert form["gives_back"] is False
     assert form["estimate"]["at_most"] is None
 
@@ -107,7 +112,7 @@ def test_without_a_token_to_give_back_the_form_promises_nothing() -> None:
 def test_the_forms_are_what_is_documented() -> None:
     seen = rented(WANTED, FLEET, RENTALS, 3600.0, slots=8)
     schema = json.loads(assets.schema("plan").read_text("utf-8"))
-    form = rental_form(seen, CLUSTER, estimate_of(seen, CLUSTER, to_do=3, seconds_per_job=2.0))
+    form = rental_form(seen, CLUSTER, estimate_of(seen, CLUSTER, to_do=3, effort=took(3, 2.0)))
     jsonschema.validate(form, {**schema["definitions"]["rental"], "definitions": schema["definitions"]})
     switch = SwitchState("armed", 0.0, "", Decimal("0.17"), 28800.0, "ttl", "", 3600.0)
     standing = standing_form(seen, CLUSTER, switch, 3600.0)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudburst.compile.expectation import Expectation
 from cloudburst.compile.money import LEAST_CHARGE, Rental, Terms, cost, estimate, refused
 
 prices = st.decimals("0.001", "10", places=5)
@@ -51,11 +52,16 @@ terms = st.builds(
     manager=st.decimals("0.001", "0.2", places=5),
     gives_back=st.booleans(),
 )
+walls = (
+    st.tuples(*[st.floats(0.001, 1e6)] * 3)
+    .map(sorted)
+    .map(lambda ends: Expectation(ends[1], ends[0], ends[2]))
+)
 facts = st.fixed_dictionaries(
     {
         "to_do": st.integers(0, 10**6),
-        "slots": st.none() | st.integers(1, 500),
-        "seconds_per_job": st.none() | st.floats(0.001, 1e4),
+        "wall": st.none() | st.floats(0.001, 1e6).map(Expectation) | walls,
+        "pace": st.just("so many jobs"),
         "spent": st.decimals("0", "100", places=2),
         "new": st.integers(0, 20),
     }
@@ -71,10 +77,19 @@ def test_an_estimate_is_in_order_and_never_below_what_is_spent(hourly, terms, fa
     assert known.at_most is None or terms.gives_back
 
 
-@given(prices, terms, facts)
-def test_more_jobs_cost_no_less(hourly, terms, facts) -> None:  # type: ignore[no-untyped-def]
-    more = estimate(hourly, terms, **facts | {"to_do": facts["to_do"] + 1})
-    assert more.sure >= estimate(hourly, terms, **facts).sure
+@given(prices, terms, facts, walls, st.floats(0, 1e6))
+def test_more_time_costs_no_less(hourly, terms, facts, wall, more) -> None:  # type: ignore[no-untyped-def]
+    longer = Expectation(wall.mid + more, wall.low + more, wall.high + more)
+    less, dearer = (estimate(hourly, terms, **facts | {"wall": one}) for one in (wall, longer))
+    assert dearer.sure >= less.sure
+    assert dearer.needed >= less.needed
+
+
+@given(prices, terms, facts, walls)
+def test_the_range_holds_what_is_likely(hourly, terms, facts, wall) -> None:  # type: ignore[no-untyped-def]
+    known = estimate(hourly, terms, **facts | {"wall": wall})
+    assert known.low <= known.likely <= known.high
+    assert known.sure <= known.needed
 
 
 @given(prices, terms, facts)

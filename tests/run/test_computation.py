@@ -16,7 +16,7 @@ from cloudburst.errors import QueueError
 from cloudburst.run.computation import Computation, Timing
 from cloudburst.run.ledger import Ledger
 from cloudburst.run.queue import Queue
-from cloudburst.run.study import Assignment, Study
+from cloudburst.run.study import Assignment, Runs, Study
 
 from .conftest import (
     FAILED,
@@ -42,9 +42,7 @@ class Bench:
         self.ledger = ledger
         self.timing = FAST
 
-    def begin(
-        self, *, rows: tuple[int, int] | None = None, retry: dict[str, int] | None = None, **normal: Any
-    ) -> None:
+    def begin(self, *, rows: Runs | None = None, retry: dict[str, int] | None = None, **normal: Any) -> None:
         self.study = Study(
             Assignment(normal, ORDER, rows, tuple(retry or ())),
             self.ledger.last_line(),
@@ -112,6 +110,14 @@ def test_the_first_batches_are_single_jobs_and_later_ones_are_not(bench: Bench, 
     assert len(later[0]) == 100, "a second of jobs of 10 ms"
 
 
+def test_rows_may_be_runs_of_them(bench: Bench, worker: PlayedWorker) -> None:
+    bench.begin(waves=20, rows=((0, 1), (7, 9), (19, 30)))
+    worker.report()
+    status = compute(bench, worker)
+    assert (status["rows"], status["done"]) == (4, 4)
+    assert sorted(worker.ran) == sorted(wave_id(n) for n in (0, 7, 8, 19))
+
+
 def test_rows_with_one_id_are_one_job(bench: Bench, worker: PlayedWorker) -> None:
     bench.begin(waves=40, period=10)
     status = compute(bench, worker)
@@ -120,7 +126,7 @@ def test_rows_with_one_id_are_one_job(bench: Bench, worker: PlayedWorker) -> Non
 
 
 def test_what_is_recorded_is_not_run_again(bench: Bench, worker: PlayedWorker) -> None:
-    bench.begin(waves=20, rows=(0, 8))
+    bench.begin(waves=20, rows=((0, 8),))
     assert compute(bench, worker)["done"] == 8
     bench.begin(waves=20)
     status = compute(bench, worker)

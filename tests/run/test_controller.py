@@ -115,7 +115,7 @@ def compute(controlled: Controlled, worker: PlayedWorker, **changes: Any) -> dic
 def test_a_study_over_http(start: Callable[..., Controlled], worker: PlayedWorker) -> None:
     controlled = start()
     assert controlled.status()["state"] == "idle"
-    assert controlled.client.put_study({"waves": 50}, ORDER, rows=(10, 30))["state"] == "starting"
+    assert controlled.client.put_study({"waves": 50}, ORDER, rows=((10, 30),))["state"] == "starting"
     status = compute(controlled, worker)
     assert (status["state"], status["rows"], status["done"], status["to_do"]) == ("finished", 20, 20, 0)
     assert sorted(worker.ran) == [wave_id(n) for n in range(10, 30)]
@@ -234,7 +234,7 @@ def test_the_same_study_again_is_joined(start: Callable[..., Controlled], worker
     status = compute(controlled, worker)
     assert (status["state"], status["done"], status["recorded"]) == ("finished", 60, 0)
     assert controlled.client.put_study({"waves": 60}, ORDER)["done"] == 60, "finished, it stays so"
-    controlled.client.put_study({"waves": 60}, ORDER, rows=(0, 10))
+    controlled.client.put_study({"waves": 60}, ORDER, rows=((0, 10),))
     until(lambda: controlled.status()["recorded"] == 10)
 
 

@@ -129,13 +129,23 @@ def test_the_outcome_that_counts_is_the_last_attempt_of_the_payload_used_last(pa
         assert [x["attempt"] for x in ledger.attempts(ids(1)[0])] == [1, 1, 2]
 
 
-def test_the_mean_duration_is_of_the_attempts_with_one_payload(path: Path) -> None:
+def test_durations_are_of_jobs_with_all_their_attempts_with_one_payload(path: Path) -> None:
+    one, two = ids(1, 2)
     with opened(path) as ledger:
-        assert ledger.mean_seconds(NEW) is None
-        ledger.record([outcome(1, seconds=1.0), outcome(2, "failed", seconds=4.0)])
+        assert ledger.durations(NEW) == {}
+        ledger.record([outcome(2, "failed", seconds=4.0)])
+        assert ledger.durations(NEW) == {}, "it may have failed at the door"
+        ledger.record([outcome(1, "failed", seconds=1.0), outcome(1, attempt=2, seconds=2.0)])
         ledger.record([outcome(1, payload=OLD, seconds=100.0)])
-        assert ledger.mean_seconds(NEW) == 2.5
-        assert ledger.mean_seconds(OLD) == 100.0
+        assert ledger.durations(NEW) == {one: 3.0, two: 4.0}
+        assert ledger.durations(OLD) == {one: 100.0}
+
+
+def test_durations_are_of_those_that_ended_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloudburst.run.ledger.NEWEST", 3)
+    with opened(path) as ledger:
+        ledger.record(outcome(number, seconds=float(number)) for number in range(1, 9))
+        assert sorted(ledger.durations(NEW).values()) == [6.0, 7.0, 8.0]
 
 
 def test_failures_are_those_of_the_last_attempt(path: Path) -> None:

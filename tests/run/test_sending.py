@@ -9,6 +9,7 @@ import pytest
 from cloudburst.errors import CloudBurstError, SpecError
 from cloudburst.run.observe import Study, outline_study, read_study
 from cloudburst.run.sending import needed_files
+from cloudburst.run.study import Runs
 
 SPEC = """\
 cloudburst: 1
@@ -33,13 +34,13 @@ def study(home: Path) -> Study:
     return read_study(home / "ensemble.yaml")
 
 
-def names(found: Study, rows: tuple[int, int] | None = None, again: tuple[str, ...] = ()) -> list[str]:
+def names(found: Study, rows: Runs | None = None, again: tuple[str, ...] = ()) -> list[str]:
     return [name for name, _ in found.objects(needed_files(found, rows, again))][1:]
 
 
 def test_only_files_of_the_rows_asked_for(home: Path) -> None:
     assert names(study(home)) == ["gcm/a.nc", "gcm/b.nc", "gcm/c.nc"]
-    assert names(study(home), (2, 4)) == ["gcm/b.nc"]
+    assert names(study(home), ((2, 4),)) == ["gcm/b.nc"]
 
 
 def test_a_file_no_job_names_stays_here(home: Path) -> None:

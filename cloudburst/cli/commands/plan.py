@@ -40,7 +40,11 @@ from ..views.screen import Screen
     help="Compare with the study at a git revision instead: which rows are new, gone, kept, and why.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when there is something to do.")
-@click.option("--offline", is_flag=True, help="Do not look at rented machines: no network at all.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Do not look at rented machines: no network at all; prices are those of a dated table.",
+)
 @keep_stale_option
 @local_option
 @json_option
@@ -69,7 +73,7 @@ def command(
     from ...run.observe import outline_study
     from ...run.planning import count_plan
     from ..comparing import compared
-    from ..renting import refuse, show_new_warnings, with_machines
+    from ..renting import refuse, show_new_warnings, with_list_prices, with_machines
     from ..study import open_study
     from ..views import plan as view
     from ..views.counting import counting
@@ -105,7 +109,9 @@ def command(
         screen.say(line)
     with counting(screen) as progress:
         plan = count_plan(study, outline, progress, keep_stale=keep_stale)
-    if not offline:
+    if offline:
+        plan = with_list_prices(study, plan)
+    else:
         try:
             plan = with_machines(study, plan)
         except Unreachable as error:

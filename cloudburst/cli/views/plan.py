@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from . import rental
+from . import effort, rental
 from .failures import ID_DIGITS
 from .grid import GAP_MARK, cut, grid
 from .paint import Paint
@@ -118,6 +118,9 @@ def tail(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     machines = [*rental.lines(plan, width=width, paint=paint)]
     if machines:
         yield from (*machines, "")
+    left = [*effort.lines(plan, width=width, paint=paint)]
+    if left:
+        yield from (*left, "")
     if not plan["actions"]:
         yield paint.green("Nothing to do.")
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from .grid import grid
 from .paint import Paint
-from .words import count, duration, hours, price, usd
+from .words import count, duration, filled, hours, price, usd
 
 Form = Mapping[str, Any]
 
@@ -19,7 +19,9 @@ def lines(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     """The machines that change, what they cost, and what ends it. Nothing where nothing is rented."""
     rental = plan["cluster"]["rental"]
     if rental is None:
-        if plan["cluster"]["rented"]:
+        if plan["cluster"].get("listed"):
+            yield from by_list(plan["cluster"]["listed"], width=width, paint=paint)
+        elif plan["cluster"]["rented"]:
             yield "machines: nobody looked which stand, and what they cost"
         return
     changes = [action for action in plan["actions"] if action["size"] is not None]
@@ -27,11 +29,41 @@ def lines(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
         yield from changing(changes, plan["study"], width=width, paint=paint)
         yield ""
     if rental["estimate"] or rental["machines"]:
-        yield from _filled(_price(rental), width)
+        yield from filled(_price(rental), width)
     if rental["estimate"]:
-        yield from _filled(_expected(rental), width)
-        yield from _filled(ends(rental), width)
+        yield from filled(_expected(rental), width)
+        yield from filled(ends(rental), width)
     yield from warnings(rental, width=width, paint=paint)
+
+
+def by_list(listed: Form, *, width: int, paint: Paint) -> Iterator[str]:
+    """The machines of the file by a dated table: what they would cost if all were rented now."""
+    yield from filled(
+        f"machines: nobody looked which stand; prices as of {listed['as_of']}, by the table in this version",
+        width,
+    )
+    rows = [
+        (
+            f"{one['count']:,}",
+            one["role"],
+            one["size"],
+            "unknown" if one["hourly"] is None else f"{one['hourly']:.3f}",
+        )
+        for one in listed["machines"]
+    ]
+    yield from grid(("", "", "size", "USD/h each"), rows, width=width, indent="  ", paint=paint)
+    if listed["hourly"] is None:
+        sizes = {one["size"] for one in listed["machines"] if one["hourly"] is None}
+        yield from filled(
+            f"{' and '.join(sorted(sizes))}: not in the table, so nothing is said of the cost;"
+            " without --offline the provider is asked",
+            width,
+        )
+        return
+    yield from filled(f"{price(listed['hourly'])} together", width)
+    if listed["estimate"]:
+        yield from filled(_expected(listed), width)
+        yield from filled(ends(listed), width)
 
 
 def changing(changes: Sequence[Form], study: str, *, width: int, paint: Paint) -> list[str]:
@@ -65,13 +97,21 @@ def _price(rental: Form) -> str:
 def _expected(rental: Form) -> str:
     estimate = rental["estimate"]
     if estimate["likely"] is None:
-        return f"expected: {estimate['because']}"
+        return f"expected: {estimate['because']}; `cloudburst probe` tries a few rows, and then it is known"
     later = (
         f"; {usd(estimate['forgotten'])} if nobody destroys it or fetches its results"
         if estimate["forgotten"] is not None and estimate["forgotten"] > estimate["likely"]
         else ""
     )
-    return f"expected {usd(estimate['likely'])}: {estimate['because']}{later}"
+    return f"expected {usd(estimate['likely'])}{_between(estimate)}: {estimate['because']}{later}"
+
+
+def _between(estimate: Form) -> str:
+    """` (1.20 to 1.80 USD)`; empty where there is no range, or none that shows."""
+    low, high = estimate.get("low"), estimate.get("high")
+    if low is None or high is None or usd(low) == usd(high):
+        return ""
+    return f" ({usd(low).removesuffix(' USD')} to {usd(high)})"
 
 
 def ends(rental: Form) -> str:
@@ -102,7 +142,7 @@ def warnings(rental: Form, *, width: int, paint: Paint) -> Iterator[str]:
     if not rental["gives_back"] and rental.get("estimate"):
         yield from _warned(SWITCHED_OFF, width, paint)
     for note in rental["notes"]:
-        yield from _filled(f"note: {note}", width)
+        yield from filled(f"note: {note}", width)
 
 
 SWITCHED_OFF = (
@@ -158,7 +198,7 @@ def standing(rental: Form | None, study: str, *, width: int, paint: Paint) -> It
         return
     if rental["machines"]:
         yield from machines(rental["machines"], study, rental["at"], width=width, paint=paint)
-    yield from _filled(money_line(rental), width)
+    yield from filled(money_line(rental), width)
     yield from warnings(rental, width=width, paint=paint)
 
 
@@ -212,10 +252,6 @@ def clock(moment: float, now: float) -> str:
 
 
 # ── in so many columns ───────────────────────────────────────────────────────────────────────
-def _filled(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
-
-
 def _warned(text: str, width: int, paint: Paint) -> Iterator[str]:
     first, *others = textwrap.wrap(text, width - len("warning: "), break_on_hyphens=False)
     yield f"{paint.red('warning')}: {first}"

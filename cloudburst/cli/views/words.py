@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from decimal import Decimal
 
 from ...compile import money
 from ...run.words import count, duration
 
-__all__ = ["bytes_in_words", "count", "duration", "exact", "hours", "price", "short", "usd"]
+__all__ = ["bytes_in_words", "count", "duration", "exact", "filled", "hours", "price", "short", "usd"]
 
 hours = money.spell
 """Of a limit, as the ensemble file has it: `8h`, `20m`."""
@@ -22,6 +23,12 @@ def usd(amount: float) -> str:
 def price(hourly: float) -> str:
     """`0.357 USD an hour`."""
     return money.price(Decimal(repr(hourly)))
+
+
+def filled(text: str, width: int) -> list[str]:
+    """In so many columns, what follows the first line set in. Space at the beginning stays."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def short(value: object) -> str:

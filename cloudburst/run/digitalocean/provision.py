@@ -120,7 +120,7 @@ class Provision:
         known = observed(read_rentals(self._study.places), standing, now)
         rental = rented(wanted, standing, known, now, slots=None)
         cluster = self._ensemble.cluster
-        estimated = estimate_of(rental, cluster, to_do=0, seconds_per_job=None)
+        estimated = estimate_of(rental, cluster, to_do=0, effort=None)
         problem = refused(estimated, cluster.max_cost) if rental.is_dearer_after else None
         if problem is not None:
             raise SpecError(self._study.loaded.document.place([problem]))
