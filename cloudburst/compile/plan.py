@@ -385,6 +385,7 @@ class _Timed:
         self.number = {name: min(number, _TAGS - 1) for number, name in enumerate(blocks)}
         self._blocks = blocks
         self._pending = dict(ended)
+        self.wants_any = bool(ended)
         self._found: defaultdict[int, list[float]] = defaultdict(list)
 
     def look(self, id: str, block: int) -> None:
@@ -430,12 +431,13 @@ def _digest_of_form(frozen: Mapping[str, Any], rows: range) -> str:
 
 def _walk(jobs: Jobs, rows: range, gaining: Tagger, timed: _Timed, progress: Progress) -> _Walked:
     seen = hashlib.sha256(f"{rows.start}\n".encode())
-    ids, tells, blocks = Seen(), bool(gaining.told), timed.number
+    ids, tells, blocks, looks = Seen(), bool(gaining.told), timed.number, timed.wants_any
     for walked, job in enumerate(jobs.walk(rows.start, rows.stop), 1):
         seen.update(f"{job.id} {json.dumps(job.argv)}\n".encode() if job.argv else f"{job.id}\n".encode())
         block = blocks[job.row.block]
         ids.add(job.id, _TAGS * block + (gaining.tag(job.row) if tells else 0))
-        timed.look(job.id, block)
+        if looks:
+            timed.look(job.id, block)
         if walked % _AT_ONCE == 0:
             progress(walked, rows.stop - rows.start)
     return _Walked(Digest(seen.hexdigest(), "jobs"), ids, timed)

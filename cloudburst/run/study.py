@@ -131,14 +131,21 @@ def rows_form(runs: Runs | None) -> list[int] | list[list[int]] | None:
 def _rows(value: Any) -> Runs | None:
     if value is None:
         return None
+    several = isinstance(value, list) and bool(value) and isinstance(value[0], list)
+    runs = tuple(map(_run, value if several else [value]))
+    if all(before[1] <= after[0] for before, after in pairwise(runs)):
+        return runs
+    raise ControllerError(_ROWS_ARE)
+
+
+def _run(value: Any) -> tuple[int, int]:
     match value:
         case [int(start), int(stop)] if 0 <= start <= stop:
-            return ((start, stop),)
-        case [[_, _], *_]:
-            runs = tuple(run for one in value for run in _rows(one) or ())
-            if all(before[1] <= after[0] for before, after in pairwise(runs)):
-                return runs
-    raise ControllerError("`rows` is [from, up to], such as [0, 3], a list of such in order, or null")
+            return start, stop
+    raise ControllerError(_ROWS_ARE)
+
+
+_ROWS_ARE = "`rows` is [from, up to], such as [0, 3], a list of such in order, or null"
 
 
 def _retry(value: Any) -> tuple[str, ...]:

@@ -133,11 +133,11 @@ def test_requests_it_cannot_do_are_sentences(start: Callable[..., Controlled]) -
     for body, sentence in [
         (b"{}", "this controller understands format 1"),
         (b'{"format": 1, "normal": {}, "order": {}}', "`order` needs study and payload"),
-        (
-            json.dumps({"format": 1, "normal": {}, "order": ORDER, "rows": [3, 1]}).encode(),
-            "`rows` is [from, up to] or null, such as [0, 3]",
-        ),
     ]:
+        assert controlled.request("PUT", "/api/study", body) == (400, sentence)
+    for rows in ([3, 1], [], "0:3", [[0, 1], None], [[4, 5], [0, 1]], [[[0, 1]]]):
+        body = json.dumps({"format": 1, "normal": {}, "order": ORDER, "rows": rows}).encode()
+        sentence = "`rows` is [from, up to], such as [0, 3], a list of such in order, or null"
         assert controlled.request("PUT", "/api/study", body) == (400, sentence)
     assert controlled.request("POST", "/api/pause") == (400, "there is no study here yet")
     assert controlled.request("GET", "/api/other")[0] == 404
