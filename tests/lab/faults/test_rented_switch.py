@@ -6,9 +6,11 @@ Results that nobody has fetched are kept for as long as was said; without a toke
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,6 +25,10 @@ from .strikes import Counted, strike
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.faults]
 
 MANAGER, WORKER = machines(1)
+DEAR = "c-16"
+"""A size that costs more than the least charge within a minute or two."""
+ALLOWED = Decimal("0.04")
+"""US dollars for some minutes of it, of which the switch keeps two for what comes after it."""
 
 Tell = Callable[[str, str], None]
 
@@ -113,6 +119,54 @@ def test_without_a_job_for_so_long_they_go(life: Life, tell: Tell) -> None:
     tell("no job for `idle_stop: 1m`", f"all are gone {seconds:.0f} s after `apply` ended")
 
 
+def test_when_the_money_is_spent_they_go_before_more_is_billed(life: Life, tell: Tell) -> None:
+    token = token_of(life)
+    life.project.provider = life.lab.project(life.project.place, life.project.name, worker=DEAR).provider
+    life.write(jobs=6, workers=1, reaper_token=REAPER)
+    life.apply(**token)
+    spent = _spent(life, token)
+    limit = (spent + ALLOWED).quantize(Decimal("0.01"))
+    asked = {"reaper_token": REAPER, "keep_results": "2m", "max_cost": f"{limit} USD"}
+    life.write(jobs=6, workers=1, **asked)
+    life.apply(**token)
+    began = time.monotonic()
+    until(lambda: state(life)["why"] == "max_cost", "the switch has looked at its new limit", 60, pause=1.0)
+    assert all_gone(life, 600) == [WORKER, MANAGER]
+    seconds = time.monotonic() - began
+    billed = _billed(life)
+    assert spent < billed <= limit
+    life.write(jobs=9, workers=1, **asked)
+    assert "over-max-cost" in life.project.said("apply", "--yes", code=2, **token)
+    assert not life.names(), "what is spent is remembered: nothing is rented again"
+    life.write(jobs=9, workers=1, **{**asked, "max_cost": "1 USD"})
+    life.apply(**token)
+    life.destroy(**token)
+    tell(
+        f"`max_cost` is reached, {limit - billed:.3f} USD before the end of it",
+        f"all are gone {seconds:.0f} s after `apply` ended; it refuses to rent anew, and goes on when `max_cost` is raised",
+    )
+
+
+def test_with_the_controller_alone_stopped_they_go_and_what_is_not_fetched_is_kept(
+    life: Life, tell: Tell
+) -> None:
+    token = token_of(life)
+    _left_alone(life, token, ttl="100s", keep_results="3m")
+    controller = f"cb-{life.project.name}_controller=0"
+    life.lab.host(MANAGER).docker("service", "scale", "--detach", controller)
+    assert all_gone(life, 600) == [WORKER, MANAGER]
+    times = dict(given_back(life))
+    kept = times[MANAGER] - times[WORKER]
+    assert kept >= 150, "three minutes since the time was over"
+    life.write(jobs=30, workers=1, reaper_token=REAPER)
+    life.apply(**token)
+    life.destroy(**token)
+    tell(
+        "the same with `keep_results: 3m`, and the controller alone is stopped",
+        f"the worker goes, and the manager {kept:.0f} s later",
+    )
+
+
 def test_with_a_dead_docker_and_an_api_in_trouble_they_go(life: Life, tell: Tell) -> None:
     token = token_of(life)
     life.write(jobs=6, workers=1, reaper_token=REAPER)
@@ -157,6 +211,22 @@ def test_a_token_that_was_taken_back_leads_to_machines_that_are_off(life: Life, 
         "`ttl` is over, the token was taken back",
         "both switch themselves off; `status` says that they are billed",
     )
+
+
+def _spent(life: Life, token: dict[str, Any]) -> Decimal:
+    """What the machines have cost, as `status` says it."""
+    return Decimal(str(json.loads(life.project.run("status", "--json", **token))["rental"]["spent"]))
+
+
+def _billed(life: Life) -> Decimal:
+    """What those that are gone have cost, by what the account knows: to the second, and a cent at least."""
+    account = life.lab.imitation.account
+    ends = dict(given_back(life))
+    each = (
+        Decimal(str(one.size.hourly * (ends[one.name] - one.created) / 3600))
+        for one in account.droplets.values()
+    )
+    return sum((max(Decimal("0.01"), one) for one in each), Decimal(0))
 
 
 def _left_alone(life: Life, token: dict[str, Any], **cluster: object) -> None:
