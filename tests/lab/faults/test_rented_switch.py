@@ -142,8 +142,9 @@ def test_when_the_money_is_spent_they_go_before_more_is_billed(life: Life, tell:
     life.apply(**token)
     life.destroy(**token)
     tell(
-        f"`max_cost` is reached, {limit - billed:.3f} USD before the end of it",
-        f"all are gone {seconds:.0f} s after `apply` ended; it refuses to rent anew, and goes on when `max_cost` is raised",
+        f"`max_cost: {limit} USD` is about to be spent",
+        f"all are gone {seconds:.0f} s after `apply` ended, {billed:.3f} USD are billed; `apply` refuses to rent anew, "
+        "and goes on when `max_cost` is raised",
     )
 
 
