@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudburst.cli.views import effort
 from cloudburst.cli.views.grid import cells, cut, fit, grid, one_line
 from cloudburst.cli.views.screen import Screen
 from cloudburst.cli.views.telling import counts_line, of_all_line, progress_line, rate, telling
@@ -202,3 +203,16 @@ def test_json_is_strict_whatever_a_job_returned() -> None:
 def test_beside_the_bar_stands_how_many_there_are_in_all() -> None:
     status = {"done": 12, "failed": 1, "to_do": 187, "rate": 28.1, "seconds_left": 7.0}
     assert of_all_line(status) == "13 of 200, 1 failed, 28.1 a second, 7.0 s left"
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ([1.47, 2.65, 3.84], "2.65 CPU-hours (1.47 to 3.84)"),
+        ([None, 0.5, None], "30 CPU-minutes"),
+        ([0.0001, 0.0002, 0.0003], "0.72 CPU-seconds (0.36 to 1.08)"),
+    ],
+)
+def test_work_left_is_said_in_a_unit_that_fits(hours: list[float | None], said: str) -> None:
+    form = {"cpu_hours": hours, "wall_hours": None, "from": 5, "confidence": 0.9, "slots": None}
+    assert effort.expected(form).startswith(f"work left: {said}, in a time")

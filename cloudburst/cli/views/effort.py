@@ -27,10 +27,14 @@ def lines(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
         yield from filled(f"{effort['advice']} (starting machines is not counted)", width)
 
 
+_UNITS = (("CPU-hours", 1), ("CPU-minutes", 60), ("CPU-seconds", 3600))
+
+
 def expected(effort: Form) -> str:
     """`work left: 0.72 CPU-hours (0.6 to 0.84), 22m with 2 jobs at a time (18m to 26m), by 5 jobs that ended; …`."""
     work = effort["cpu_hours"]
-    said = f"work left: {work[1]:.3g} CPU-hours{_range(work, lambda hour: f'{hour:.3g}')}"
+    unit, of_an_hour = next((unit, part) for unit, part in _UNITS if work[1] * part >= 1 or part == 3600)
+    said = f"work left: {work[1] * of_an_hour:.3g} {unit}{_range(work, lambda hour: f'{hour * of_an_hour:.3g}')}"
     if effort["wall_hours"] is None:
         said += ", in a time that hangs on how many jobs run at once there"
     else:
