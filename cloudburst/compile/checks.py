@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from ..diagnostics import Path, Problem, first_told
 from ..spec.ensemble import Block, Cases, Ensemble, InfluxSink, Oat, Replicates, Sample, Table
 from ..spec.schema import candidates
-from . import trial
+from . import former_checks, trial
 from .bounds import expressions_of
 from .draw_checks import check_drawn
 from .draws import Draws
@@ -313,6 +313,12 @@ def check_absent(ensemble: Ensemble) -> Iterator[Problem]:
                 yield Problem("name-absent", spot.path, message, hint, related=((block.path, "the block"),))
 
 
+def check_former(ensemble: Ensemble) -> Iterator[Problem]:
+    """What an axis' `was` asks of its values, and of the texts it stands in."""
+    yield from former_checks.check_was(ensemble)
+    yield from former_checks.check_texts(ensemble, _spots(ensemble))
+
+
 # ── sinks ────────────────────────────────────────────────────────────────────────────────────
 def check_tags(ensemble: Ensemble) -> Iterator[Problem]:
     """A tag is a parameter of some block; rows of another one go without it."""
@@ -459,6 +465,7 @@ ABOUT_NAMES: tuple[Rule, ...] = (
     check_templates,
     check_foreign,
     check_absent,
+    check_former,
     check_tags,
     check_start,
 )

@@ -35,6 +35,7 @@ from ..spec.ensemble import (
     Values,
 )
 from .filters import axes, kept_rows
+from .former import has
 from .identity import canonical
 from .jobs import Jobs
 from .repeats import Seen
@@ -58,7 +59,7 @@ class Cause:
 
     `path` is where the newer one says it; of what is gone, the nearest thing around it tells the line. `text` is
     a clause: "demand gained 1.3". It covers the rows of `block` (None: of all blocks) that have one of `points` for
-    `names`, or a replicate from `replicates` on; with none of these, which rows it is the cause of cannot be
+    `names` (with `all_but`: none of them), or a replicate from `replicates` on; with none of these, which rows it is the cause of cannot be
     told by looking at them.
     """
 
@@ -67,6 +68,7 @@ class Cause:
     block: str | None = None
     names: tuple[str, ...] = ()
     points: frozenset[str] = frozenset()
+    all_but: bool = False
     replicates: int | None = None
     whole_block: bool = False
 
@@ -78,7 +80,7 @@ class Cause:
         if self.block is not None and row.block != self.block:
             return False
         if self.names:
-            return _point(self.names, row.values) in self.points
+            return (_point(self.names, row.values) in self.points) is not self.all_but
         if self.replicates is not None:
             return row.replicate is not None and row.replicate >= self.replicates
         return self.whole_block
@@ -176,6 +178,7 @@ def _of_contents(before: Mapping[str, str], after: Mapping[str, str]) -> Iterato
 def _of_block(before: Block, after: Block) -> Causes:
     found = _Comparing(before, after)
     found.values_by_name()
+    found.former()
     found.tuples()
     found.samples()
     found.replicates()
@@ -212,16 +215,53 @@ class _Comparing:
     def values_by_name(self) -> None:
         """`fixed` and single axes: a value that moves from one into the other keeps its rows."""
         old, new = _known(self.before), _known(self.after)
-        gone = {name: place for name, place in old.items() if name not in new}
+        gone = [name for name in old if name not in new]
         for name, (values, path) in new.items():
             if name not in old:
                 if not _gives(self.before, name):
-                    self._add(path, f"{name} is new", whole=True)
+                    self._new(path, f"{name} is new", (name,))
             elif old[name][0] != values:
                 self._values(name, old[name][0], values, path)
-        for name, (_, path) in gone.items():
+        for name in gone:
             if not _gives(self.after, name):
-                self._add(path, f"{name} is gone", whole=True)
+                self._gone(name)
+
+    def _new(self, path: Path, text: str, names: tuple[str, ...]) -> None:
+        """Parameters that were in no row. Rows in which each is what it `was` are the jobs they were."""
+        former = _former(self.after, names)
+        if former is None:
+            self._add(path, text, whole=True)
+        else:
+            was = json.loads(former)
+            said = ", ".join(_short(value) for value in was.values())
+            cause = Cause(path, f"{text} (was: {said})", self.after.name, names, _kept(former), all_but=True)
+            self.gained.append(cause)
+            if not _comes(self.after, names):
+                self.lost.append(Cause(path, text, self.after.name, whole_block=True))
+
+    def _gone(self, name: str) -> None:
+        """A parameter that is in no row any more; the rows in which it is what it `was` stay."""
+        former, path, text = _former(self.before, (name,)), self.after.path, f"{name} is gone"
+        if former is None:
+            self._add(path, text, whole=True)
+        else:
+            self.lost.append(Cause(path, text, self.after.name, (name,), _kept(former), all_but=True))
+
+    def former(self) -> None:
+        """What parameters were: saying otherwise changes the ids of the rows that have just that value."""
+        old, new = _formers(self.before), _formers(self.after)
+        for name in dict.fromkeys([*new, *old]):
+            if not (_has_name(self.before, name) and _has_name(self.after, name)):
+                continue
+            points = frozenset(texts[name] for texts in (old, new) if name in texts)
+            if name in old and name in new and len(points) == 1:
+                continue
+            what = "another" if name in old and name in new else "new" if name in new else "gone"
+            axis = _axes_of(self.after).get(name)
+            path = self.after.path if axis is None else (*axis.path, "was") if axis.was else axis.path
+            cause = Cause(path, f"`was` of {name} is {what}", self.after.name, (name,), points)
+            self.gained.append(cause)
+            self.lost.append(cause)
 
     def _values(self, name: str, old: Values, new: Values, path: Path) -> None:
         if isinstance(old, Bounded) or isinstance(new, Bounded) or _longest(old, new) > MOST_VALUES:
@@ -233,7 +273,9 @@ class _Comparing:
         """Groups of `zip`, `cases` and tables: rows of several values each."""
         old, new = _tuples(self.before), _tuples(self.after)
         for what, (names, points) in new.items():
-            if what not in old:
+            if what not in old and not any(_has_name(self.before, name) for name in names):
+                self._new(points.path, f"{what} is new", names)
+            elif what not in old:
                 self._add(points.path, f"{what} is new", whole=True)
             elif old[what][0] != names:
                 self._add(points.path, f"{what} has other names", whole=True)
@@ -316,6 +358,41 @@ def _known(block: Block) -> dict[str, tuple[Values, Path]]:
 def _gives(block: Block, name: str) -> bool:
     """Whether a source of several names gives it: then that is what is compared."""
     return any(name in names_of(source) for source in block.sources if not isinstance(source, Axis))
+
+
+def _formers(block: Block) -> dict[str, str]:
+    """Of each parameter with a `was` the point a row has with that value."""
+    found = _axes_of(block).items()
+    return {name: _point((name,), {name: axis.was.value}) for name, axis in found if axis.was}
+
+
+def _former(block: Block, names: tuple[str, ...]) -> str | None:
+    """The point a row has where each of these names has what it `was`; None unless each of them is said to."""
+    found = _formers(block)
+    if not all(name in found for name in names):
+        return None
+    return canonical({key: value for name in names for key, value in json.loads(found[name]).items()})
+
+
+def _comes(block: Block, names: tuple[str, ...]) -> bool:
+    """Whether each of these has what it `was` in some row, as far as that can be told without looking at rows."""
+    found = (_axes_of(block)[name] for name in names)
+    return all(
+        isinstance(a.values, Bounded) or (a.was is not None and has(a.values, a.was.value)) for a in found
+    )
+
+
+def _axes_of(block: Block) -> dict[str, Axis]:
+    return {axis.name: axis for source in block.sources for axis in axes(source)}
+
+
+def _kept(former: str) -> frozenset[str]:
+    """The points of rows that are the jobs they were: as they were, or absent for a `when`."""
+    return frozenset((former, "{}"))
+
+
+def _has_name(block: Block, name: str) -> bool:
+    return name in _known(block) or _gives(block, name)
 
 
 def _expressions(block: Block) -> dict[str, tuple[Any, Path]]:

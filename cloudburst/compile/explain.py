@@ -15,6 +15,7 @@ from ..spec.document import Document
 from ..spec.ensemble import Ensemble, Exclude, Take, Value
 from .draws import Draws
 from .expressions import FUNCTIONS, Expression, as_text, text
+from .filters import axes
 from .identity import canonical
 from .jobs import COMMAND_PATH, JOB_PATH, Job, Jobs
 from .overview import parameters_of
@@ -23,7 +24,7 @@ from .provenance import Absent, Origin, provenance
 from .repeats import coincidences
 from .space import BlockSpace
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 MOST_COMPARED = 100_000
 """Rows of a study among which those with the same job are looked for; `plan` looks further."""
@@ -209,7 +210,15 @@ def _id_form(subject: Subject, job: Job) -> Form:
         "callee": worker.entrypoint if worker.entrypoint is not None else list(job.argv or ()),
         "bytes": len(canonical(job.description).encode()),
         "replicate": job.row.replicate,
+        "as_before": [_was_form(subject, job, name) for name in subject.jobs.as_before(job.row)],
     }
+
+
+def _was_form(subject: Subject, job: Job, name: str) -> Form:
+    """A parameter that the id leaves out."""
+    block = next(one for one in subject.ensemble.blocks if one.name == job.row.block)
+    axis = next(axis for source in block.sources for axis in axes(source) if axis.name == name)
+    return {"name": name, "was": job.row.values[name], "place": _place(subject, (*axis.path, "was"))}
 
 
 def _same_job_form(subject: Subject, job: Job) -> Form:

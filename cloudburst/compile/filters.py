@@ -5,12 +5,13 @@ which an `exclude` may name. Expressions over one point's values, with their pla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from ..diagnostics import Path, Problem
 from ..spec.ensemble import Axis, Block, Exclude, Source, Table, Value, Zip
 from .expressions import Expression, ExpressionError, Scope, as_text, expression
+from .former import Former
 from .identity import canonical, replicate_seeds
 from .sources import Part
 
@@ -86,6 +87,11 @@ def axes(source: Source) -> tuple[Axis, ...]:
     return source.axes if isinstance(source, Zip) else ()
 
 
+def former(block: Block) -> Former:
+    """The `was` of the block's axes."""
+    return Former.of(axis for source in block.sources for axis in axes(source))
+
+
 def conditions(block: Block) -> tuple[Condition, ...]:
     """The block's `when`s, each after those whose parameters it names.
 
@@ -143,12 +149,16 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Additions:
-    """What a point gains: its replicate's seed under `seed_name`, then derived values in order."""
+    """What a point gains: its replicate's seed under `seed_name`, then derived values in order.
+
+    A seed hangs on no parameter that has in the point what it `was` before there was the parameter.
+    """
 
     study_seed: int
     seed_name: str | None
     derivations: tuple[Derivation, ...]
     paired: bool = False
+    former: Former = field(default_factory=Former)
 
     def looking_at(self, names: frozenset[str]) -> tuple[frozenset[str], Additions]:
         """All that has to be known for `names` to be, and no more additions than that."""
@@ -158,11 +168,11 @@ class Additions:
                 wanted |= derivation.expression.names
         needed = tuple(one for one in self.derivations if one.name in wanted)
         seed_name = self.seed_name if self.seed_name in wanted else None
-        return frozenset(wanted), Additions(self.study_seed, seed_name, needed, self.paired)
+        return frozenset(wanted), replace(self, seed_name=seed_name, derivations=needed)
 
     def seeds(self, values: Mapping[str, Value]) -> Callable[[int], int]:
         """The seeds of a point's replicates; paired ones hang on no value, and all points have the same."""
-        return replicate_seeds(self.study_seed, {} if self.paired else values)
+        return replicate_seeds(self.study_seed, {} if self.paired else self.former.without(values))
 
     def derive(self, values: dict[str, Value], replicate: int | None, row: int | None = None) -> None:
         """Add the derived values to `values`. Raises `RowError`."""

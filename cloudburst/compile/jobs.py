@@ -10,6 +10,7 @@ from ..spec.ensemble import Ensemble, Value
 from .expressions import ExpressionError, Scope, as_text
 from .files import References, reference
 from .filters import REPLICATE, RowError, describe
+from .former import leave_out
 from .identity import Identity, NotJson, canonical
 from .lazy import Lazy
 from .space import Row, Space
@@ -60,6 +61,8 @@ class Jobs(Lazy[Job]):
         self._identity = Identity(worker.entrypoint or "")
         self._repeats = sum(1 for _ in texts(ensemble.job, JOB_PATH)) > _FEW
         self._asks_id = any(JOB_ID in word for word in worker.command or ())
+        formers = {block.block.name: block.former for block in space.blocks}
+        self._formers = {name: one for name, one in formers.items() if one.texts}
 
     @property
     def count(self) -> int:
@@ -75,14 +78,20 @@ class Jobs(Lazy[Job]):
         """The values of a row as its job has them: of a file that is a value, its content instead of its path."""
         return self._files.within(row.block, row.values)
 
+    def as_before(self, row: Row) -> tuple[str, ...]:
+        """The parameters that the row's id leaves out: they have what every row had before they were parameters."""
+        former = self._formers.get(row.block)
+        return former.among(row.values) if former is not None else ()
+
     def _job(self, row: Row) -> Job:
         values = self.values_of(row)
+        left_out = self.as_before(row) if self._formers else ()
+        if left_out:
+            return self._former_job(row, values, leave_out(values, left_out))
         if self._template is None and self._command is None:
             return Job(row, self._id(row, values), values, None)
-        scope = {**values, INPUTS: self._references}
-        if row.replicate is not None:
-            scope[REPLICATE] = row.replicate
-        description: Any = values if self._template is None else _filled(self._template, scope, row)
+        scope = self._scope(row, values)
+        description = self._description(row, values, scope)
         if self._command is None:
             return Job(row, self._id(row, description), description, None)
         argv = _arguments(self._command, scope, row, ITS_OWN_ID)
@@ -91,20 +100,46 @@ class Jobs(Lazy[Job]):
             argv = _arguments(self._command, scope, row, job_id)
         return Job(row, job_id, description, argv)
 
+    def _former_job(self, row: Row, values: Mapping[str, Value], before: Mapping[str, Value]) -> Job:
+        """What is sent is made of all `values`, the id of those there were `before`."""
+        scope, scope_before = self._scope(row, values), self._scope(row, before)
+        description = self._description(row, values, scope)
+        description_before = self._description(row, before, scope_before)
+        self._id(
+            row, description
+        )  # what is sent has to be JSON, and not too large, whatever the id is made of
+        if self._command is None:
+            return Job(row, self._id(row, description_before), description, None)
+        argv_before = _arguments(self._command, scope_before, row, ITS_OWN_ID)
+        job_id = self._id(row, description_before, Identity(argv_before))
+        return Job(row, job_id, description, _arguments(self._command, scope, row, job_id))
+
+    def _scope(self, row: Row, values: Mapping[str, Value]) -> Scope:
+        scope = {**values, INPUTS: self._references}
+        if row.replicate is not None:
+            scope[REPLICATE] = row.replicate
+        return scope
+
+    def _description(self, row: Row, values: Mapping[str, Value], scope: Scope) -> Any:
+        return values if self._template is None else _filled(self._template, scope, row)
+
     def _id(self, row: Row, description: Mapping[str, Value], identity: Identity | None = None) -> str:
         try:
-            if self._repeats:
-                _refuse_repeated(description)
-            text = canonical(description)
-            if len(text) > LARGEST_DESCRIPTION // 4:  # a character is at most four bytes
-                _refuse_large(text)
-            return (identity or self._identity).id(text, row.replicate)
+            return (identity or self._identity).id(self._text(description), row.replicate)
         except NotJson as error:
             raise _row_error(
                 row, JOB_PATH, ExpressionError(f"a value of the job {error}"), "not-json"
             ) from error
         except ExpressionError as error:
             raise _row_error(row, JOB_PATH, error, "job-too-large") from error
+
+    def _text(self, description: Mapping[str, Value]) -> str:
+        if self._repeats:
+            _refuse_repeated(description)
+        text = canonical(description)
+        if len(text) > LARGEST_DESCRIPTION // 4:  # a character is at most four bytes
+            _refuse_large(text)
+        return text
 
 
 def _filled(template: Template, scope: Scope, row: Row) -> Any:

@@ -81,6 +81,8 @@ def _of(source: Source, seed: int) -> Iterator[Given]:
 
 def _axis(axis: Axis) -> str:
     rule = _values(axis.values)
+    if axis.was is not None:
+        rule = f"{rule}; was {as_text(axis.was.value)} before"
     return rule if axis.when is None else f"{rule}; absent unless {axis.when}"
 
 

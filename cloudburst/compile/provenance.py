@@ -6,7 +6,7 @@ row: tests/properties/test_explain.py holds the two to each other. Numbers in ru
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,7 @@ from ..spec.ensemble import (
     Zip,
 )
 from ..spec.ensemble import Source as Written
+from ..words import listed
 from .bounds import known_at, parts_of
 from .drawn_from import drawn_from
 from .draws import Draws
@@ -199,9 +200,10 @@ class _Tracing:
         values = {name: origin.value for name, origin in given.items()}
         replicates = next((one for one in self._block.sources if isinstance(one, Replicates)), None)
         if replicates is not None and replicate is not None:
-            additions = Additions(self._seed, replicates.name, (), replicates.paired)
+            former = self._space.former
+            additions = Additions(self._seed, replicates.name, (), replicates.paired, former)
             value = additions.seeds(values)(replicate)
-            rule = _replicate(replicates, replicate, self._seed, len(values))
+            rule = _replicate(replicates, replicate, self._seed, len(values), former.among(values))
             values[replicates.name] = value
             yield Origin(
                 replicates.name,
@@ -315,11 +317,13 @@ def _moved(oat: Oat, name: str, place: int) -> tuple[str, tuple[Path, ...]]:
     return rule, (path,)
 
 
-def _replicate(replicates: Replicates, number: int, seed: int, sources: int) -> str:
+def _replicate(replicates: Replicates, number: int, seed: int, sources: int, left_out: Sequence[str]) -> str:
+    """`left_out` are those of the sources that have what they had before they were parameters."""
     rule = f"replicate {number + 1:,} of {replicates.n:,}; seed from the study's {seed}"
     if replicates.paired:
         return f"{rule} and that number alone (paired)"
-    return f"{rule}, that number and the {_many(sources, 'parameter')} above"
+    but = f" but {listed(left_out)}" if left_out else ""
+    return f"{rule}, that number and the {_many(sources, 'parameter')} above{but}"
 
 
 def _many(number: int, what: str) -> str:

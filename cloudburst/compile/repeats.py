@@ -135,12 +135,14 @@ def coincidences(ensemble: Ensemble, jobs: Jobs, pairs: Iterable[tuple[int, int]
 class _Reason:
     """What two rows with one id have to do with each other. Pairs alike in this are told as one.
 
-    `files` are parameters whose values are two files with one content.
+    `files` are parameters whose values are two files with one content, `former` those that one of them has as
+    they `was` before they were parameters, and the other has not.
     """
 
     kind: Literal["the job takes less", "a when leaves out", "the same values"]
     blocks: tuple[str, str]
     files: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
 
 def _reason(blocks: Sequence[Block], jobs: Jobs, one: Job, other: Job) -> tuple[_Reason, list[str]]:
@@ -149,20 +151,29 @@ def _reason(blocks: Sequence[Block], jobs: Jobs, one: Job, other: Job) -> tuple[
     written = _differing(one.row.values, other.row.values)
     differing = _differing(jobs.values_of(one.row), jobs.values_of(other.row))
     files = tuple(name for name in written if name not in differing)
+    former = tuple(_former(jobs, one, other))
+    differing = [name for name in differing if name not in former]
     if differing:
-        return _Reason("the job takes less", between, files), differing
-    if files:
-        return _Reason("the same values", between, files), []
+        return _Reason("the job takes less", between, files, former), differing
+    if files or former:
+        return _Reason("the same values", between, files, former), []
     absent = [name for block in blocks if block.name in between for name in _absent(block, one)]
     if absent:
         return _Reason("a when leaves out", between), absent
     return _Reason("the same values", between), []
 
 
+def _former(jobs: Jobs, one: Job, other: Job) -> Iterator[str]:
+    """Parameters that only one of them has, and as they were before they were parameters."""
+    for here, there in ((one, other), (other, one)):
+        yield from (name for name in jobs.as_before(here.row) if name not in there.row.values)
+
+
 def _coincidence(
     blocks: Sequence[Block], reason: _Reason, one: Job, other: Job, names: Sequence[str]
 ) -> Coincidence:
-    because = "; ".join(filter(None, (_SENTENCES[reason.kind](names), _alike(reason.files))))
+    told = (_SENTENCES[reason.kind](names), _alike(reason.files), _as_before(reason.former))
+    because = "; ".join(filter(None, told))
     first, second = reason.blocks
     if first != second:
         because = "; ".join(filter(None, (f"blocks {first} and {second} both give it", because)))
@@ -188,6 +199,10 @@ _SENTENCES: Mapping[str, Callable[[Sequence[str]], str]] = {
 
 def _alike(files: Sequence[str]) -> str:
     return f"the files of {_listed(files)} have the same content" if files else ""
+
+
+def _as_before(former: Sequence[str]) -> str:
+    return f"one has {_listed(former)} as it `was`, the other without" if former else ""
 
 
 def _differing(here: Mapping[str, Value], there: Mapping[str, Value]) -> list[str]:

@@ -30,6 +30,7 @@ from .filters import (
     axes,
     conditions,
     exclusion,
+    former,
     kept_rows,
 )
 from .lazy import Lazy
@@ -259,7 +260,8 @@ class BlockSpace(Lazy[Row]):
         derivations = tuple(Derivation(d.name, expression(d.expression), d.path) for d in block.derive)
         replicated = next((s for s in block.sources if isinstance(s, Replicates)), None)
         seed_name, paired = (replicated.name, replicated.paired) if replicated else (None, False)
-        self._additions = Additions(seed, seed_name, derivations, paired)
+        self.former = former(block)
+        self._additions = Additions(seed, seed_name, derivations, paired, self.former)
         self._is_plain, self._name = not replicated and not derivations, block.name
         self._factors = _Factors(block, lambda source: _made(source, block, seed, draws))
         fixed = Rows(({one.name: one.value for one in block.fixed},))

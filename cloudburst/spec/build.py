@@ -42,6 +42,7 @@ from .ensemble import (
     TableSink,
     Take,
     Values,
+    Was,
     Worker,
     Zip,
 )
@@ -172,9 +173,13 @@ def _block(value: Mapping[str, Any]) -> Block:
 
 def _axes(value: Mapping[str, Any], path: Path) -> list[Axis]:
     return [
-        Axis(name, _values(item), (*path, name), item.get("when"), item.get("unit"))
+        Axis(name, _values(item), (*path, name), item.get("when"), item.get("unit"), _was(item))
         for name, item in value.items()
     ]
+
+
+def _was(value: Mapping[str, Any]) -> Was | None:
+    return Was(value["was"]) if "was" in value else None
 
 
 def _values(value: Mapping[str, Any]) -> Values:

@@ -278,10 +278,10 @@ def _grid(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def axis(value: Any) -> dict[str, Any]:
-    """A list is its values, a scalar is one value; `when` and `unit` stay beside them."""
+    """A list is its values, a scalar is one value; `when`, `unit` and `was` stay beside them."""
     if not isinstance(value, Mapping):
         return values(value if isinstance(value, list) else [value])
-    beside = {key: value[key] for key in ("when", "unit") if key in value}
+    beside = {key: value[key] for key in ("when", "unit", "was") if key in value}
     if "value" in value:
         return {"values": [value["value"]]} | beside
     if "glob" in value:

@@ -77,10 +77,17 @@ Values = Known | Bounded
 
 
 @dataclass(frozen=True)
+class Was:
+    """What every row had before there was the parameter."""
+
+    value: Value
+
+
+@dataclass(frozen=True)
 class Axis:
     """One key of `grid` (or of a zip group). With `when`, the parameter is absent where it is false.
 
-    `unit` is shown and is no part of any job.
+    `unit` is shown and is no part of any job. A row that has the value of `was` is the job it was before.
     """
 
     name: str
@@ -88,6 +95,7 @@ class Axis:
     path: Path
     when: str | None = None
     unit: str | None = None
+    was: Was | None = None
 
 
 @dataclass(frozen=True)

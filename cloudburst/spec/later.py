@@ -22,7 +22,6 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("worker/threads", "one thread per job for numeric libraries: leave it out"),
     ("*templates", "a program reads its case from its arguments: `{{ name }}` in `command`"),
     ("*outputs", _OUTPUTS),
-    ("*was", "a parameter that is renamed is a new parameter"),
     ("*/sample/paired", "every point of the grid gets the same draws"),
     ("*notify", "`cloudburst apply` ends when the study ends"),
 )

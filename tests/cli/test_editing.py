@@ -99,3 +99,29 @@ def test_what_no_job_hangs_on_changes_nothing(applied: Any) -> None:
     )
     counts = to_do(applied)
     assert (counts["done"], counts["to_do"]) == (4, 0)
+
+
+@pytest.mark.slow
+def test_a_parameter_that_joins_keeps_the_rows_that_had_its_value(make_project: Any) -> None:
+    code = "def fill(inflow, height, seed, gain=10):\n    return {'level': inflow * gain}\n"
+    replicated = SPEC + "  replicates: {n: 2, as: seed}\n"
+    project = make_project({"ensemble.yaml": replicated, "model/tank.py": code})
+    assert project.run("apply").code == 0
+    assert computed(project) == 8
+    before = list(csv.DictReader(project.read("results/tanks.csv").splitlines()))
+
+    edit(project, "    height:", "    gain: {values: [10, 20], was: 10}\n    height:")
+    said = " ".join(project.run("plan").out.split())
+    assert "16 rows: 8 done, 8 to do" in said
+    assert "8 jobs: gain is new (was: 10) (line 7)" in said
+
+    assert project.run("apply").code == 0
+    assert computed(project) == 16
+    rows = list(csv.DictReader(project.read("results/tanks.csv").splitlines()))
+    kept = [{**row} for row in rows if row.pop("gain") == "10"]
+    assert [{**row, "row": ""} for row in kept] == [{**row, "row": ""} for row in before]
+    assert sorted({row["level"] for row in rows}) == ["10", "20", "40"]
+    assert "as before `gain` was a parameter (was: 10" in " ".join(
+        project.run("explain", "ensemble.yaml", "0").out.split()
+    )
+    assert "Nothing to do." in project.run("plan").out

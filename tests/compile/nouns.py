@@ -37,6 +37,7 @@ from cloudburst.spec.ensemble import (
     Take,
     Uniform,
     Values,
+    Was,
     Worker,
     Zip,
 )
@@ -66,10 +67,12 @@ __all__ = [
 PARAMETERS = ("parameters",)
 
 
-def axis(name: str, *values: Any, when: str | None = None, unit: str | None = None) -> Axis:
+def axis(
+    name: str, *values: Any, when: str | None = None, unit: str | None = None, was: Was | None = None
+) -> Axis:
     """`axis("a", 1, 2)`, or `axis("a", Stepped(…))`."""
     written: Values = values[0] if isinstance(values[0], Stepped | Counted | Bounded) else Listed(values)
-    return Axis(name, written, (*PARAMETERS, "grid", name), when, unit)
+    return Axis(name, written, (*PARAMETERS, "grid", name), when, unit, was)
 
 
 def zipped(*axes: Axis) -> Zip:

@@ -102,6 +102,48 @@ EDITS = {
         [(6, ["hours is gone"])],
         [(6, ["hours is gone"])],
     ),
+    "a parameter that was something": (
+        GRID,
+        GRID.replace("c]}", "c], hours: {values: [24, 48, 72], was: 24}}"),
+        [(12, ["hours is new (was: 24)"])],
+        [],
+    ),
+    "one that was something, and a value": (
+        GRID,
+        GRID.replace("[1, 2]", "[1, 2, 3]").replace("c]}", "c], hours: {values: [24, 48], was: 24}}"),
+        [(6, ["demand gained 3"]), (6, ["hours is new (was: 24)"])],
+        [],
+    ),
+    "one that was what it never is": (
+        GRID,
+        GRID.replace("c]}", "c], hours: {values: [48], was: 24}}"),
+        [(6, ["hours is new (was: 24)"])],
+        [(6, ["hours is new"])],
+    ),
+    "one that was something, and is absent elsewhere": (
+        GRID,
+        GRID.replace("c]}", "c], hours: {values: [24, 48], was: 24, when: demand == 1}}"),
+        [(3, ["hours is new (was: 24)"])],
+        [],
+    ),
+    "one that was something is gone again": (
+        GRID.replace("c]}", "c], hours: {values: [24, 48], was: 24}}"),
+        GRID,
+        [],
+        [(6, ["hours is gone"])],
+    ),
+    "saying only now what it was": (
+        GRID.replace("c]}", "c], hours: [24, 48]}"),
+        GRID.replace("c]}", "c], hours: {values: [24, 48], was: 24}}"),
+        [(6, ["`was` of hours is new"])],
+        [(6, ["`was` of hours is new"])],
+    ),
+    "a zip of which each was something": (
+        GRID,
+        GRID + "zip: [{pump: {values: [1, 2], was: 1}, curve: {values: [a, b], was: a}}]\n",
+        [(6, ["the zip of pump+curve is new (was: a, 1)"])],
+        [],
+    ),
     "replicates": (
         GRID + "replicates: {n: 2, as: seed}\n",
         GRID + "replicates: {n: 5, as: seed}\n",

@@ -155,6 +155,16 @@ def test_rows_that_are_one_job_and_why(tmp_path: Path) -> None:
     }
 
 
+def test_an_id_that_leaves_a_parameter_out(tmp_path: Path) -> None:
+    text = "parameters:\n  grid:\n    x: [1, 2]\n    y: {values: [0.5, 1], was: 0.5}\n  replicates: 2\n"
+    study = subject(tmp_path, text)
+    row = explained(study, 1)
+    (left_out,) = row["id"]["as_before"]
+    assert (left_out["name"], left_out["was"], left_out["place"]["span"]["line"]) == ("y", 0.5, 7)
+    assert row["parameters"][-1]["rule"].endswith("that number and the 2 parameters above but y")
+    assert explained(study, 2)["id"]["as_before"] == []
+
+
 def test_among_too_many_rows_none_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = subject(tmp_path, SAME)
     monkeypatch.setattr(room, "MOST_COMPARED", 4)

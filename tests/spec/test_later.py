@@ -19,7 +19,6 @@ SAMPLE = "parameters: {sample: {method: lhs, n: 4, of: {a: {uniform: [0, 1]}}, %
     "text",
     [f"{key}: 1" for key in ("templates", "outputs", "notify")]
     + ["cluster: {rescue: 1}"]
-    + ["parameters: {grid: {a: {values: [1], was: x}}}"]
     + [SAMPLE % "paired: false"]
     + [SAMPLE.replace("0, 1", '0, "2 * b"') % "seed: 1", SAMPLE.replace("0, 1", '"{{ b }}", 2') % "seed: 1"]
     + ["results: [{table: {path: a.parquet}}]"],

@@ -139,6 +139,10 @@ def _id(row: Form, width: int, paint: Paint) -> Iterator[str]:
     parts = [one_line(callee), f"this job ({made['bytes']:,} bytes)"]
     if made["replicate"] is not None:
         parts.append(f"replicate {made['replicate']}")
+    parts += [
+        f"as before `{one['name']}` was a parameter (was: {exact(one['was'])}, {_at(one['place'])})"
+        for one in made["as_before"]
+    ]
     first, *rest = wrapped(f"id: {made['id']}, from {', '.join(parts)}", width)
     yield first.replace(made["id"], paint.bold(made["id"]))
     yield from rest
