@@ -143,6 +143,13 @@ def rows_option(command: F) -> F:
     )(command)
 
 
+def where_option(command: F) -> F:
+    """`--where EXPR`, as the parameter `where`: an expression over a row, as text, or None."""
+    return click.option(
+        "--where", metavar="EXPR", help="Only where this holds: \"demand > 1 and pump == 'P3'\"."
+    )(command)
+
+
 KINDS = ("error", "crash", "timeout", "memory", "lost")
 """How a job can fail, as schemas/row.schema.json says."""
 
@@ -170,9 +177,7 @@ def choice_options(command: F) -> F:
 
     options = (
         rows_option,
-        click.option(
-            "--where", metavar="EXPR", help="Only where this holds: \"demand > 1 and pump == 'P3'\"."
-        ),
+        where_option,
         click.option(
             "--kind",
             "kinds",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..compile.chosen import Takes
 from ..compile.jobs import Job
 from ..run.observe import Study, rows_in_their_place
 from ..run.sinks.replace import replaced_whole
@@ -14,18 +15,30 @@ from .views.screen import Screen
 from .views.words import count
 
 
-def stream(screen: Screen, study: Study, rows: tuple[int, int] | None, target: Path) -> None:
-    """To a file, replaced whole, or for `-` to the screen. Raises SpecError where a row has no job."""
+def stream(
+    screen: Screen, study: Study, rows: tuple[int, int] | None, target: Path, takes: Takes | None = None
+) -> None:
+    """To a file, replaced whole, or for `-` to the screen; only rows that are taken. Raises SpecError where a row
+    has no job."""
     start, stop = rows or (0, study.jobs.count)
+    written = 0
+
+    def made() -> Iterator[str]:
+        nonlocal written
+        for row in study.jobs.space.walk(start, stop):
+            if takes is None or takes(row):
+                written += 1
+                yield json_text(_form(study.jobs.of(row))) + "\n"
+
     with rows_in_their_place(study):
-        lines = (json_text(_form(job)) + "\n" for job in study.jobs.walk(start, stop))
+        lines = made()
         if str(target) == "-":
             for line in lines:
                 screen.raw(line)
             return
         _write(lines, target)
-    screen.data({"file": str(target), "rows": stop - start})
-    screen.note(f"wrote {count(stop - start, 'row')} to {target}")
+    screen.data({"file": str(target), "rows": written})
+    screen.note(f"wrote {count(written, 'row')} to {target}")
 
 
 def _write(lines: Iterator[str], target: Path) -> None:

@@ -74,6 +74,10 @@ class Jobs(Lazy[Job]):
     def walk(self, start: int, stop: int) -> Iterator[Job]:
         return map(self._job, self.space.walk(start, stop))
 
+    def of(self, row: Row) -> Job:
+        """The job of a row that was walked. Raises `RowError`."""
+        return self._job(row)
+
     def values_of(self, row: Row) -> Mapping[str, Value]:
         """The values of a row as its job has them: of a file that is a value, its content instead of its path."""
         return self._files.within(row.block, row.values)

@@ -12,7 +12,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from .. import __version__
 from ..diagnostics import Diagnostic, Path, Problem, dotted
@@ -32,6 +32,9 @@ from .rental import Rented as Rented
 from .rental import estimate_of, rental_form
 from .repeats import Coincidence, Seen, coincidences
 from .space import Arithmetic, units_in
+
+if TYPE_CHECKING:
+    from .chosen import Chosen
 
 FORMAT_VERSION = "1.3"
 MOST_COUNTED = 10_000_000
@@ -188,9 +191,9 @@ class Surroundings:
 @dataclass(frozen=True)
 class Plan:
     """`counts` and `digest` are None in an outline. `rows` are those considered, all or a selection.
-    `coincidences` are examples of rows that are one job, and why. `tally` is what is left and what ended, `effort`
-    what follows from it (None: nothing is left, or no duration is known), for `slots` jobs at a time (None: not
-    known). `estimate` is what rented machines will cost; None where none are needed."""
+    `chosen` are rows asked for by themselves. `coincidences` are examples of rows that are one job, and why. `tally` is
+    what is left and what ended, `effort` what follows from it (None: nothing is left, or no duration is known), for
+    `slots` jobs at a time (None: not known). `estimate` is what rented machines will cost; None where none are needed."""
 
     ensemble: Ensemble
     around: Surroundings
@@ -207,6 +210,7 @@ class Plan:
     tally: Tally = field(default_factory=Tally)
     effort: Effort | None = None
     slots: int | None = None
+    chosen: Chosen | None = None
 
     @property
     def counted(self) -> Counts:
@@ -257,6 +261,7 @@ class Plan:
             "units": _units(self.ensemble),
             "samples": sample_forms(self.ensemble, self.around.libraries),
             "preview": [vars(shown) | {"parameters": dict(shown.parameters)} for shown in self.preview],
+            "chosen": self.chosen.to_json() if self.chosen else None,
             "dependencies": _dependencies_form(self.around),
             "payload": _payload_form(self.ensemble, self.around),
             "inputs": [dict(vars(used)) for used in self.around.inputs],
@@ -293,7 +298,7 @@ def outline(
         total=total,
         rows=rows,
         arithmetic=jobs.space.arithmetic,
-        preview=tuple(_shown(jobs[index], ensemble) for index in _worth_a_look(rows)),
+        preview=tuple(shown(jobs[index], ensemble) for index in _worth_a_look(rows)),
         actions=_locking(around),
     )
 
@@ -305,7 +310,8 @@ def _worth_a_look(rows: range) -> list[int]:
     return [rows.start + place for place in sorted(places) if 0 <= place < count]
 
 
-def _shown(job: Job, ensemble: Ensemble) -> Shown:
+def shown(job: Job, ensemble: Ensemble) -> Shown:
+    """A job's row as plans show it."""
     row = job.row
     seed = row.values.get(_seed_name(ensemble, row.block)) if row.replicate is not None else None
     return Shown(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..compile import plan
+from ..compile.chosen import Chosen, Wanted, choose
 from ..compile.plan import Counts, Plan, Progress
+from .choosing import Choice, condition
 from .kept import edited_since
 from .observe import Rows, Study, outline_study, rows_in_their_place
 from .room import slots_of
@@ -38,6 +40,27 @@ def count_plan(
             ended=recorded.durations(study.payload.digest) if recorded is not None else None,
             slots=slots_of(study.ensemble),
         )
+
+
+def choose_rows(
+    study: Study,
+    outline: Plan,
+    wanted: Wanted | None,
+    progress: Progress = lambda _done, _all: None,
+    *,
+    keep_stale: bool = False,
+) -> Chosen:
+    """Those of the outline's rows that are wanted (None: all), each with its state.
+
+    Raises UsageError for what a row cannot be asked, SpecError, LedgerError.
+    """
+    with study.recorded() as recorded, rows_in_their_place(study):
+        return choose(outline, study.jobs, recorded, wanted, progress, keep_stale=keep_stale)
+
+
+def wanted_rows(study: Study, where: str) -> Wanted:
+    """Raises ExpressionError for a text that cannot be read, UsageError for a name that no row has."""
+    return Wanted(where, Choice(where=condition(where, study.ensemble)).takes_row)
 
 
 def count_rows(study: Study, rows: Rows = None, *, keep_stale: bool = False) -> Counts:

@@ -108,6 +108,86 @@ def test_job_descriptions_stream_as_json_lines(study: Any) -> None:
     assert [json.loads(line) for line in study.read("jobs.jsonl").splitlines()] == lines[6:]
 
 
+def test_chosen_rows_are_a_table_with_the_state_of_each(computed: Any) -> None:
+    out = computed.run("plan", "--where", "inflow > 1 and height >= 1").out
+    table = out.partition("\n\n")[2].partition("\n\n")[2]
+    assert without_ids(table).startswith(
+        """\
+row  id        state   area  inflow  height
+  4  xxxxxxxx  done       2       2       1
+  5  xxxxxxxx  failed     2       2     1.5
+  6  xxxxxxxx  done       2       3       1
+  7  xxxxxxxx  done       2       3     1.5
+4 of 8 rows where inflow > 1 and height >= 1: 3 done, 1 failed
+
+8 rows: 7 done, 1 failed
+"""
+    )
+    plan = computed.run("plan", "--where", "row == 5", "--rows", "4:8", "--json").json
+    assert plan["selected"] == [4, 8]
+    (row,) = plan["chosen"].pop("rows")
+    assert plan["chosen"] == {
+        "where": "row == 5", "looked": 4, "count": 1, "states": {"failed": 1}, "limit": 1000,
+    }  # fmt: skip
+    assert (row["row"], row["state"]) == (5, "failed")
+
+
+def test_the_rows_of_a_selection_are_all_shown(computed: Any) -> None:
+    out = without_ids(computed.run("plan", "--rows", "2:7").out)
+    assert [line.split()[2] for line in out.splitlines() if "xxxxxxxx" in line] == [
+        "done", "done", "done", "failed", "done",
+    ]  # fmt: skip
+    plan = computed.run("plan", "--rows", "2:7", "--json").json
+    assert [row["row"] for row in plan["chosen"]["rows"]] == [2, 3, 4, 5, 6]
+    assert (plan["chosen"]["where"], plan["chosen"]["states"], plan["counts"]["rows"]) == (None, None, 5)
+
+
+def test_of_many_rows_a_screenful(study: Any) -> None:
+    study.write(
+        {
+            "ensemble.yaml": study.read("ensemble.yaml").replace(
+                "inflow:", "more: {from: 1, to: 500, step: 1}\n    inflow:", 1
+            )
+        }
+    )
+    study.write({"model/tank.py": study.read("model/tank.py").replace("inflow", "more, inflow", 1)})
+    out = study.run("plan", "--where", "true").out
+    assert sum(line.split()[2:4] == ["to", "do"] for line in out.splitlines() if line[:1] == " ") == 20
+    assert "more rows: --json has the first 1,000, --jobs all of them" in out
+    assert len(study.run("plan", "--where", "true", "--json").json["chosen"]["rows"]) == 1000
+    assert "0 of 4,000 rows where more > 500" in study.run("plan", "--where", "more > 500").out
+
+
+def test_where_chooses_what_is_streamed(study: Any) -> None:
+    lines = study.run("plan", "--jobs", "-", "--where", "inflow == 3").lines
+    assert [line["row"] for line in lines] == [6, 7]
+    assert (
+        "wrote 2 rows to jobs.jsonl"
+        in study.run("plan", "--jobs", "jobs.jsonl", "--where", "inflow == 3").err
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--where", "inflo > 1"), "no row has a parameter `inflo`\n  hint: did you mean `inflow`?"),
+        (("--where", "inflow >"), "`inflow >` cannot be read"),
+        (
+            ("--where", "true", "--out", "a.cbplan"),
+            "--out keeps the plan of all rows, and --where only shows some",
+        ),
+        (
+            ("--where", "true", "--against", "HEAD"),
+            "--against compares whole studies, and --where only shows some",
+        ),
+    ],
+)
+def test_conditions_that_make_no_sense(study: Any, options: tuple[str, ...], message: str) -> None:
+    ended = study.run("plan", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
 def test_jobs_where_nothing_can_be_written(study: Any) -> None:
     ended = study.run("plan", "--jobs", "model/tank.py/x.jsonl")
     assert ended.code == 1

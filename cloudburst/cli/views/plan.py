@@ -16,7 +16,7 @@ Form = Mapping[str, Any]
 
 
 # ── the first screen: nothing is counted yet ─────────────────────────────────────────────────
-def head(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
+def head(plan: Form, *, width: int, paint: Paint, preview_too: bool = True) -> Iterator[str]:
     """The arithmetic and a preview: what an outline knows."""
     yield f"{paint.bold(plan['study'])} ({plan['spec']}): {count(plan['rows'], 'row')}{_selected(plan)}"
     yield ""
@@ -25,7 +25,7 @@ def head(plan: Form, *, width: int, paint: Paint) -> Iterator[str]:
     for sample in plan["samples"]:
         yield from wrapped(sampled(sample), width)
     yield ""
-    if plan["preview"]:
+    if plan["preview"] and preview_too:
         yield from preview(plan["preview"], plan["units"], width=width, paint=paint)
         yield ""
 
@@ -79,20 +79,69 @@ def heading(name: str, unit: str | None) -> str:
 
 def preview(rows: Sequence[Form], units: Mapping[str, str], *, width: int, paint: Paint) -> list[str]:
     """Some rows as a table; `…` stands for those between."""
-    names = tuple(dict.fromkeys(name for row in rows for name in row["parameters"]))
-    blocks = len({row["block"] for row in rows}) > 1
-    headings = [heading(name, units.get(name)) for name in names]
-    header = ("row", "id", *(("block",) if blocks else ()), *headings)
-    lines: list[list[str]] = []
+    header, lines = _as_table(rows, units)
+    with_gaps: list[list[str]] = []
     last = None
-    for row in rows:
+    for row, line in zip(rows, lines, strict=True):
         if last is not None and row["row"] > last + 1:
-            lines.append([GAP_MARK, *[""] * (len(header) - 1)])
+            with_gaps.append([GAP_MARK, *[""] * (len(header) - 1)])
         last = row["row"]
+        with_gaps.append(line)
+    return grid(header, with_gaps, width=width, floors=(1, ID_DIGITS), paint=paint)
+
+
+def _as_table(rows: Sequence[Form], units: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+    """The header, and a line a row: those with a `state` say it."""
+    names = tuple(dict.fromkeys(name for row in rows for name in row["parameters"]))
+    beside = ["block"] if len({row["block"] for row in rows}) > 1 else []
+    beside = [*(["state"] if any("state" in row for row in rows) else []), *beside]
+    lines: list[list[str]] = []
+    for row in rows:
         parameters = row["parameters"]
         cells = [short(parameters[name]) if name in parameters else "" for name in names]
-        lines.append([str(row["row"]), row["id"][:ID_DIGITS], *((row["block"],) if blocks else ()), *cells])
-    return grid(header, lines, width=width, floors=(1, ID_DIGITS), paint=paint)
+        told = [_in_words(row[key]) if key == "state" else row[key] for key in beside]
+        lines.append([str(row["row"]), row["id"][:ID_DIGITS], *told, *cells])
+    return ["row", "id", *beside, *(heading(name, units.get(name)) for name in names)], lines
+
+
+# ── the rows that were asked for ─────────────────────────────────────────────────────────────
+_AROUND = 4
+"""Lines of a screen that are left for what stands around a table."""
+
+_FEWEST = 20
+
+
+def chosen(plan: Form, *, most: int, width: int, paint: Paint) -> Iterator[str]:
+    """As many as a screen of `most` lines has room for, and how many more there are."""
+    form = plan["chosen"]
+    rows = form["rows"][: max(_FEWEST, most - _AROUND)]
+    if rows:
+        header, lines = _as_table(rows, plan["units"])
+        yield from grid(header, lines, width=width, floors=(1, ID_DIGITS), paint=paint)
+    more = form["count"] - len(rows)
+    if more:
+        listed = len(form["rows"])
+        has = "has them" if listed == form["count"] else f"has the first {listed:,}, --jobs all of them"
+        yield cut(f"… and {count(more, 'more row')}: --json {has}", width)
+    if form["where"] is not None:
+        yield from wrapped(_found(form, plan), width)
+    yield ""
+
+
+def _in_words(state: str) -> str:
+    return state.replace("_", " ")
+
+
+def _found(form: Form, plan: Form) -> str:
+    """`12 of 40 rows where demand > 1: 4 done, 8 to do`."""
+    start, stop = plan["selected"] or (0, plan["rows"])
+    of = (
+        count(form["looked"], "row")
+        if form["looked"] == stop - start
+        else f"the first {form['looked']:,} rows"
+    )
+    states = ", ".join(f"{number:,} {_in_words(state)}" for state, number in form["states"].items())
+    return f"{form['count']:,} of {of} where {form['where']}{f': {states}' if states else ''}"
 
 
 # ── what would be done ───────────────────────────────────────────────────────────────────────
