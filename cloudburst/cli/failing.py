@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..compile.files import axes_of_files
+from ..compile.filters import former
 from ..compile.space import Row
 from ..errors import UsageError
 from ..run.observe import Study, rows_in_their_place
@@ -115,6 +116,9 @@ def _new_ids(study: Study, replicated: bool) -> Iterator[str]:
     """Why a row of the table is another job than the one that failed."""
     if replicated:
         yield "they are replicates: in a table each has its seed, and an id of its own"
+    joined = sorted({name for block in study.ensemble.blocks for name in former(block).texts})
+    if joined:
+        yield f"{', '.join(joined)}: a table does not say what that `was`, and where it was that the id is another"
     names = sorted({axis.name for block in study.ensemble.blocks for axis in axes_of_files(block)})
     if names:
         yield f"{', '.join(names)}: a table has the path of a file, and does not send its content"

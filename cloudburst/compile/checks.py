@@ -465,10 +465,9 @@ ABOUT_NAMES: tuple[Rule, ...] = (
     check_templates,
     check_foreign,
     check_absent,
-    check_former,
     check_tags,
     check_start,
 )
 """They rest on nothing that another rule has to find right first."""
 
-RULES: tuple[Rule, ...] = (*ABOUT_NAMES, check_unused, check_replicates, check_drawn)
+RULES: tuple[Rule, ...] = (*ABOUT_NAMES, check_former, check_unused, check_replicates, check_drawn)

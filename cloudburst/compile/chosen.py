@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
 
 from .jobs import Job, Jobs
-from .plan import MOST_COUNTED, Known, Plan, Progress, Recorded, Shown, shown
+from .plan import MOST_COUNTED, Plan, Progress
+from .shown import MOST_LISTED, Chosen, Recorded, Shown, State, shown
 from .space import Row
 
-MOST_LISTED = 1_000
-"""Of the chosen rows; of more there are only numbers."""
-
-State = Literal[Known, "to_do"]
 Takes = Callable[[Row], bool]
 
 _AT_ONCE = 500
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """`count` of the `looked` rows are those asked for: with `where`, or all of them (None), then `states` is None
-    since the plan's own counts say it. `rows` are the first `MOST_LISTED`."""
-
-    where: str | None
-    looked: int
-    count: int
-    states: Mapping[State, int] | None
-    rows: tuple[tuple[Shown, State], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "where": self.where,
-            "looked": self.looked,
-            "count": self.count,
-            "states": dict(self.states) if self.states is not None else None,
-            "limit": MOST_LISTED,
-            "rows": [
-                {**vars(row), "parameters": dict(row.parameters), "state": state} for row, state in self.rows
-            ],
-        }
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def _with_was(ensemble: Ensemble) -> Iterator[tuple[Axis, Value]]:
 def _literal(value: Value) -> str:
     """As an expression would say it."""
     if isinstance(value, str):
-        return f"'{value}'"
+        return repr(value)
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return as_text(value)

@@ -12,17 +12,19 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from .. import __version__
 from ..diagnostics import Diagnostic, Path, Problem, dotted
-from ..spec.ensemble import Ensemble, InfluxSink, Replicates, Sink, Table, TableSink, Value
+from ..spec.ensemble import Ensemble, InfluxSink, Sink, Table, TableSink
 from . import money
+from .actions import WORKER_PATH, LineOf, Mark, uploading, writing
+from .actions import Action as Action
 from .advice import advice, option_form, options
 from .difference import Causes, Share, Tagger, ids_of, shares
 from .estimates import ANYWHERE, Effort, Tally, effort_form, expect
 from .fleet import Change, Verb
-from .jobs import Job, Jobs
+from .jobs import Jobs
 from .keeping import sample_forms
 from .lockfile import Dependencies
 from .money import Estimate
@@ -31,10 +33,9 @@ from .prices import Listed, listed_form
 from .rental import Rented as Rented
 from .rental import estimate_of, rental_form
 from .repeats import Coincidence, Seen, coincidences
+from .shown import Chosen, Known, Shown, shown
+from .shown import Recorded as Recorded
 from .space import Arithmetic, units_in
-
-if TYPE_CHECKING:
-    from .chosen import Chosen
 
 FORMAT_VERSION = "1.3"
 MOST_COUNTED = 10_000_000
@@ -45,39 +46,12 @@ _FILES_NAMED = 4
 _TAGS = 256
 """A tag is the number of a cause and, times this, of a block: of the last one stands for those after it."""
 
-Known = Literal["done", "failed", "stale", "kept"]
-Mark = Literal["+", "~", "-", "="]
 Progress = Callable[[int, int], None]
 """Called now and then with rows walked and rows in all."""
 
 
-LineOf = Callable[[Path], int | None]
-"""Finds the line of a path in the ensemble file."""
-
-
 def _nowhere(_path: Path) -> None:
     return None
-
-
-class Recorded(Protocol):
-    """What was ever computed, as seen with one payload. A job never computed is absent. With `keep_stale` a result
-    of other worker code is `kept` instead of `stale`."""
-
-    def states(
-        self, ids: Sequence[str], payload: str, *, keep_stale: bool = False
-    ) -> Mapping[str, Known]: ...
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One row of the preview. `seed` is its replicate's; None where there are no replicates."""
-
-    row: int
-    id: str
-    block: str
-    replicate: int | None
-    seed: int | None
-    parameters: Mapping[str, Value]
 
 
 _STATES = ("jobs", "done", "failed", "stale", "kept", "to_do")
@@ -115,11 +89,14 @@ class Counts:
 @dataclass(frozen=True)
 class Edited:
     """What was applied last, `before`, and what is different since: in the file, and in which files of the worker's
-    code (`dependencies` stands for its lock)."""
+    code (`dependencies` stands for its lock). `sinks` are those it wrote; `digest` is over all of its jobs, None
+    where only some were planned."""
 
     before: Jobs
     causes: Causes
     code: tuple[str, ...] = ()
+    sinks: tuple[Sink, ...] | None = None
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -128,25 +105,6 @@ class Digest:
 
     sha256: str
     over: Literal["jobs", "normal form"]
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing `apply` would do. Marks: + new, ~ changed, - removed, = left as it is.
-
-    Of rows: `jobs` is how many it is about. Of a machine: `size` is what it is or shall be, `hourly` its price in
-    US dollars afterwards. `path` is what in the file it comes from, on `line`.
-    """
-
-    mark: Mark
-    verb: str
-    address: str
-    reason: str
-    size: str | None = None
-    hourly: float | None = None
-    path: str | None = None
-    line: int | None = None
-    jobs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -299,7 +257,7 @@ def outline(
         rows=rows,
         arithmetic=jobs.space.arithmetic,
         preview=tuple(shown(jobs[index], ensemble) for index in _worth_a_look(rows)),
-        actions=_locking(around),
+        actions=_locking(around, _nowhere),
     )
 
 
@@ -308,20 +266,6 @@ def _worth_a_look(rows: range) -> list[int]:
     count = rows.stop - rows.start  # len() stops at what a machine word holds
     places = {0, 1, 2, count // 2, count - 2, count - 1}
     return [rows.start + place for place in sorted(places) if 0 <= place < count]
-
-
-def shown(job: Job, ensemble: Ensemble) -> Shown:
-    """A job's row as plans show it."""
-    row = job.row
-    seed = row.values.get(_seed_name(ensemble, row.block)) if row.replicate is not None else None
-    return Shown(
-        row.index, job.id, row.block, row.replicate, seed if isinstance(seed, int) else None, row.values
-    )
-
-
-def _seed_name(ensemble: Ensemble, block: str) -> str:
-    sources = (source for b in ensemble.blocks if b.name == block for source in b.sources)
-    return next((source.name for source in sources if isinstance(source, Replicates)), "")
 
 
 # ── the second step ──────────────────────────────────────────────────────────────────────────
@@ -337,21 +281,23 @@ def count(
     keep_stale: bool = False,
     ended: Mapping[str, float] | None = None,
     slots: int | None = None,
+    sent: str | None = None,
 ) -> Plan:
     """The plan with its jobs counted, by state and by id, its digest and all its actions.
 
     `recorded` is None when nothing was ever computed. `frozen` gives the study in normal form and is asked only
     when there are more rows than are walked. With `edited`, jobs to do are told by what in the file is their
     cause, and those that left the study are counted. With `keep_stale` results of other worker code stay. With
-    `ended`, the seconds of jobs by id, it says what those left will take, `slots` of them at a time. Some 13 bytes of
-    memory a row, as many again for those of before. Raises RowError when a row has no job.
+    `ended`, the seconds of jobs by id, it says what those left will take, `slots` of them at a time. `sent` is the
+    sha256 of the worker's code that was applied last. Some 13 bytes of memory a row, as many again for those of
+    before. Raises RowError when a row has no job.
     """
     ended = ended or {}
     number = plan.rows.stop - plan.rows.start
     if number > MOST_COUNTED:
         digest = Digest(_digest_of_form(frozen(), plan.rows), "normal form")
         tally = Tally({ANYWHERE: number}, {ANYWHERE: tuple(ended.values())})
-        return _counted(plan, _Found(Counts.unknown(number)), digest, line_of, tally, slots)
+        return _counted(plan, _Found(Counts.unknown(number), sent=sent), digest, line_of, tally, slots)
     gaining = Tagger(edited.causes.gained if edited else ())
     blocks = [block.name for block in plan.ensemble.blocks]
     walked = _walk(jobs, plan.rows, gaining, _Timed(blocks, ended), progress)
@@ -359,10 +305,13 @@ def count(
     payload = plan.around.payload
     look = _Look(recorded, payload.digest if payload else "", keep_stale)
     found = _by_state(number, ids, gaining, look)
+    found = replace(found, sent=sent)
     if edited:
-        found = replace(found, code=edited.code)
+        found = replace(found, code=edited.code, sinks=edited.sinks)
     if edited and edited.causes.lost and recorded and not plan.is_selection:
         found = replace(found, left=_left(ids, edited, recorded))
+    if edited and not found.is_work and not plan.is_selection:
+        found = replace(found, moved=_moved(jobs, edited, digest))
     repeats = ids.repeats() if found.counts.jobs < number else ()
     alike = coincidences(
         plan.ensemble, jobs, [(plan.rows[first], plan.rows[again]) for first, again in repeats]
@@ -375,13 +324,25 @@ def count(
 @dataclass(frozen=True)
 class _Found:
     """`to_do` and `left` are told by cause: jobs never computed, and computed ones that no row has any more.
-    `by_block` has what is to be computed, by the number of its block."""
+
+    `moved` says what is another in the table though no result is; `by_block` has what is to be computed, by the number
+    of its block.
+    """
 
     counts: Counts
     to_do: tuple[Share, ...] = ()
     left: tuple[Share, ...] = ()
     code: tuple[str, ...] = ()
+    sinks: tuple[Sink, ...] | None = None
+    moved: str | None = None
+    sent: str | None = None
     by_block: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def is_work(self) -> bool:
+        """Whether results become others."""
+        counts = self.counts
+        return bool(counts.to_do or counts.stale or self.left)
 
 
 class _Timed:
@@ -415,7 +376,7 @@ class _Walked:
 def _counted(
     plan: Plan, found: _Found, digest: Digest, line_of: LineOf, tally: Tally, slots: int | None
 ) -> Plan:
-    actions = (*_locking(plan.around), *_computing(plan, found, line_of))
+    actions = (*_locking(plan.around, line_of), *_computing(plan, found, line_of))
     return replace(
         plan,
         counts=found.counts,
@@ -477,6 +438,24 @@ def _by_state(rows: int, ids: Seen, gaining: Tagger, look: _Look) -> _Found:
     done, failed, stale = states["done"], states["failed"], states["stale"]
     counts = Counts(rows, jobs, done, failed, stale, to_do=to_do.total(), kept=states["kept"])
     return _Found(counts, shares(to_do, gaining), by_block=by_block)
+
+
+def _moved(jobs: Jobs, edited: Edited, digest: Digest) -> str | None:
+    """Why the table is another though every result is there: its rows, their order, or its columns. Where what was
+    applied last was a selection, its rows are walked."""
+    before = edited.before
+    if before.count != jobs.count:
+        return f"{jobs.count:,} rows instead of {before.count:,}"
+    then = edited.digest or _digest_of(before)
+    if then != digest:
+        return "rows stand in another order"
+    return "other columns" if before.space.names != jobs.space.names else None
+
+
+def _digest_of(jobs: Jobs) -> Digest:
+    """Of every job of a study, in order."""
+    untimed = _Timed([block.block.name for block in jobs.space.blocks], {})
+    return _walk(jobs, range(jobs.count), Tagger(()), untimed, lambda _done, _all: None).digest
 
 
 def _left(ids: Seen, edited: Edited, recorded: Recorded) -> tuple[Share, ...]:
@@ -545,24 +524,25 @@ def _renting(change: Change, line: int | None) -> Action:
 
 
 # ── actions ──────────────────────────────────────────────────────────────────────────────────
-def _locking(around: Surroundings) -> tuple[Action, ...]:
+def _locking(around: Surroundings, line_of: LineOf) -> tuple[Action, ...]:
     dependencies = around.dependencies
     if dependencies.state == "locked":
         return ()
     mark: Literal["+", "~"] = "+" if dependencies.state == "missing" else "~"
-    return (Action(mark, "lock", around.lock_file, dependencies.reason),)
+    return (Action(mark, "lock", around.lock_file, dependencies.reason).at(WORKER_PATH, line_of),)
 
 
 def _computing(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
     counts, address = found.counts, f"rows[{plan.rows.start}:{plan.rows.stop}]"
+    yield from _uploading(plan, found, line_of)
     if not counts.is_exact:
         yield Action("+", "run", address, f"{counts.rows:,} rows, too many to look up which are computed")
     yield from (_running(share, address, line_of) for share in found.to_do)
     if counts.stale:
         yield Action("~", "run again", address, _stale(counts.stale, found.code), jobs=counts.stale)
     yield from (_leaving_out(share, line_of) for share in found.left)
-    if counts.to_do or counts.stale or found.left:
-        yield from (_writing(sink) for sink in plan.ensemble.results)
+    results = plan.ensemble.results
+    yield from writing(results, found.sinks, found.moved, anew=found.is_work, line_of=line_of)
     if counts.kept:
         reason = f"{_jobs(counts.kept)} of other worker code, as asked (--keep-stale)"
         yield Action("=", "keep", address, reason, jobs=counts.kept)
@@ -570,6 +550,16 @@ def _computing(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
         yield Action(
             "=", "leave", address, f"{counts.failed:,} failed (cloudburst retry)", jobs=counts.failed
         )
+
+
+def _uploading(plan: Plan, found: _Found, line_of: LineOf) -> Iterator[Action]:
+    """Machines elsewhere are sent the code before the first job; this one has it."""
+    payload = plan.around.payload
+    if plan.ensemble.cluster.provider == "local" or payload is None or found.sent == payload.digest:
+        return
+    if found.counts.to_do or found.counts.stale:
+        is_known = plan.around.dependencies.state == "locked"
+        yield uploading(payload.digest if is_known else None, found.sent, line_of)
 
 
 def _running(share: Share, address: str, line_of: LineOf) -> Action:
@@ -602,18 +592,7 @@ def _placed(action: Action, share: Share, line_of: LineOf) -> Action:
     """With its place, where one thing in the file is the cause."""
     if len(share.causes) != 1:
         return action
-    path = share.causes[0].path
-    return replace(action, path=dotted(path), line=line_of(path))
-
-
-def _writing(sink: Sink) -> Action:
-    if isinstance(sink, InfluxSink):
-        return Action("~", "feed", f"influxdb {sink.database}", f"points, at {sink.url or _OWN_SERVER}")
-    what = "table" if isinstance(sink, TableSink) else "files"
-    return Action("~", "write", sink.written, f"the {what} of results")
-
-
-_OWN_SERVER = "the swarm's own server"
+    return action.at(share.causes[0].path, line_of)
 
 
 def _jobs(number: int) -> str:

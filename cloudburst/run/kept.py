@@ -19,7 +19,7 @@ from ..compile.archive import crc_and_size
 from ..compile.difference import causes
 from ..compile.normal import thaw
 from ..compile.payload import LOCK_NAME
-from ..compile.plan import Edited
+from ..compile.plan import Digest, Edited
 from ..compile.plan_archive import SUFFIX, WORKER, Contents, read
 from ..errors import CloudBurstError
 from ..spec import build
@@ -97,7 +97,35 @@ def edited_since(study: Study) -> Edited | None:
                 {**study.inputs.digests, **study.files.digests},
             ),
         )
-        return Edited(thaw(before), found, tuple(_code(last, study)))
+        return Edited(
+            thaw(before),
+            found,
+            tuple(_code(last, study)),
+            build(before["normal"]).results,
+            _digest(last.contents.plan),
+        )
+    except CloudBurstError:
+        return None
+
+
+def _digest(plan: Mapping[str, Any]) -> Digest | None:
+    """Over all jobs of what was applied."""
+    form = plan["digest"]
+    if form is None or form["over"] != "jobs" or plan["selected"] is not None:
+        return None
+    return Digest(form["sha256"], "jobs")
+
+
+def code_sent(study: Study) -> str | None:
+    """The sha256 of the worker's code that was applied last on the same machines; None where nothing was, or that
+    cannot be read."""
+    last = last_applied(study.places)
+    if last is None:
+        return None
+    try:
+        provider = last.contents.ensemble["normal"]["cluster"]["provider"]
+        is_there = provider == study.frozen["normal"]["cluster"]["provider"]
+        return str(last.contents.order["payload"]) if is_there else None
     except CloudBurstError:
         return None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..compile import plan
-from ..compile.chosen import Chosen, Wanted, choose
+from ..compile.chosen import Wanted, choose
 from ..compile.plan import Counts, Plan, Progress
+from ..compile.shown import Chosen
 from .choosing import Choice, condition
-from .kept import edited_since
+from .kept import code_sent, edited_since
 from .observe import Rows, Study, outline_study, rows_in_their_place
 from .room import slots_of
 
@@ -39,6 +40,7 @@ def count_plan(
             keep_stale=keep_stale,
             ended=recorded.durations(study.payload.digest) if recorded is not None else None,
             slots=slots_of(study.ensemble),
+            sent=code_sent(study) if study.ensemble.cluster.provider != "local" else None,
         )
 
 

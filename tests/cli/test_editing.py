@@ -125,3 +125,37 @@ def test_a_parameter_that_joins_keeps_the_rows_that_had_its_value(make_project: 
         project.run("explain", "ensemble.yaml", "0").out.split()
     )
     assert "Nothing to do." in project.run("plan").out
+
+
+def actions(project: Any) -> list[tuple[str, str, str, str]]:
+    """Of what is planned: mark, verb, address and reason; what stays as it is left out."""
+    plan = project.run("plan", "--json").json
+    return [(a["mark"], a["verb"], a["address"], a["reason"]) for a in plan["actions"] if a["mark"] != "="]
+
+
+@pytest.mark.slow
+def test_places_of_results_and_the_order_of_rows_are_told_until_they_are_applied(applied: Any) -> None:
+    assert actions(applied) == []
+    applied.write(
+        {
+            "ensemble.yaml": SPEC
+            + "results:\n  - table: {path: results/tanks.csv}\n  - table: {path: more.jsonl}\n"
+        }
+    )
+    assert actions(applied) == [("+", "write", "more.jsonl", "new since it was applied last")]
+    assert "+ write  more.jsonl  new since it was applied last (line 10)" in applied.run("plan").out
+    assert applied.run("plan", "--detailed-exitcode").code == 3
+    assert applied.run("apply").code == 0
+    assert actions(applied) == []
+    assert len(applied.read("more.jsonl").splitlines()) == 4
+
+    edit(applied, "[1, 2]", "[2, 1]")
+    edit(applied, "  - table: {path: more.jsonl}\n", "")
+    assert actions(applied) == [
+        ("~", "write", "results/tanks.csv", "rows stand in another order"),
+        ("-", "leave", "more.jsonl", "not asked for any more; what is there stays as it is"),
+    ]
+    assert applied.run("apply").code == 0
+    assert (computed(applied), levels(applied)) == (4, ["6", "8", "3", "4"])
+    assert actions(applied) == []
+    assert (applied.directory / "more.jsonl").exists()

@@ -28,7 +28,7 @@ row  id        area  inflow  height
 dependencies: not locked yet
 worker: model, 1 file, 274 bytes
 
-+ lock   ensemble.lock      not locked yet
++ lock   ensemble.lock      not locked yet (line 5)
 + run    rows[0:8]          8 jobs to do
 ~ write  results/tanks.csv  the table of results
 """

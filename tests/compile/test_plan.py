@@ -488,6 +488,7 @@ def test_machines_come_before_jobs_with_price_path_and_line():
         ("+", "create", "cb-net3-worker-1"),
         ("+", "create", "cb-net3-worker-2"),
         ("+", "create", "cb-net3-worker-3"),
+        ("+", "upload", "worker.zip"),
         ("+", "run", "rows[0:30]"),
         ("~", "write", "results/net3.csv"),
     ]
@@ -537,6 +538,7 @@ def test_every_verb_has_its_mark():
         "create": "+",
         "remove": "-",
         "resize": "~",
+        "upload": "+",
         "run": "+",
         "write": "~",
     }

@@ -34,7 +34,9 @@ def expected(effort: Form) -> str:
     """`work left: 0.72 CPU-hours (0.6 to 0.84), 22m with 2 jobs at a time (18m to 26m), by 5 jobs that ended; …`."""
     work = effort["cpu_hours"]
     unit, of_an_hour = next((unit, part) for unit, part in _UNITS if work[1] * part >= 1 or part == 3600)
-    said = f"work left: {work[1] * of_an_hour:.3g} {unit}{_range(work, lambda hour: f'{hour * of_an_hour:.3g}')}"
+    said = (
+        f"work left: {work[1] * of_an_hour:.3g} {unit}{_range(work, lambda hour: f'{hour * of_an_hour:.3g}')}"
+    )
     if effort["wall_hours"] is None:
         said += ", in a time that hangs on how many jobs run at once there"
     else:
