@@ -9,9 +9,8 @@ from ..compile.plan_archive import SUFFIX, moved
 from ..errors import CloudBurstError, UsageError
 from ..run.kept import Kept, last_applied
 from ..run.observe import Study, with_lock
-from ..run.planning import counted_plan
+from ..run.planning import counted_plan, with_machines
 from ..run.plans import Planned, open_plan
-from .renting import with_machines
 from .views.screen import Screen
 from .views.telling import telling
 

@@ -8,7 +8,8 @@ from ..compile.plan import Plan
 from ..run.observe import Study, outline_study, read_study
 from ..run.planning import count_plan
 from ..run.probe import Probed, probe, spread
-from .computing import FINISHED_WITH_FAILURES, INTERRUPTED, stoppable
+from ..run.stopping import stoppable
+from .computing import FINISHED_WITH_FAILURES, INTERRUPTED
 from .study import after_command
 from .views import failures as failed_view
 from .views import probe as view

@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..compile.plan import Plan, with_listed, with_rental
-from ..compile.prices import listed
-from ..diagnostics import Problem, has_errors, in_order
+from ..compile.plan import Plan
+from ..diagnostics import Problem
 from ..errors import SpecError, Unreachable, UsageError
 from ..run.observe import Study, outline_study
-from ..run.planning import count_plan
-from ..spec.ensemble import Cluster
+from ..run.planning import count_plan, with_machines
 from .failed import count_failed
 from .reach import brought_home
 from .views import mistakes
 from .views import rental as view
 from .views.counting import counting
 from .views.screen import Screen
-from .views.words import hours
 
 if TYPE_CHECKING:
     from ..run.apply import Retry, Rows
-
-
-def with_machines(study: Study, plan: Plan, *, again: int = 0) -> Plan:
-    """A counted plan with its machines, looked at in the account now; as it is where nothing is rented.
-
-    `again` failed jobs are computed anew besides. Raises SpecError for what the account cannot give, and
-    Unreachable when it cannot be asked.
-    """
-    if not study.ensemble.cluster.is_rented:
-        return plan
-    from ..run.rental import observe_rental
-
-    rental = observe_rental(study)
-    if rental is None:
-        return plan
-    placed = study.loaded.document.place(rental.problems)
-    if has_errors(placed):
-        raise SpecError(in_order((*study.diagnostics, *placed)))
-    around = replace(plan.around, warnings=in_order((*plan.around.warnings, *placed)))
-    rented = with_rental(
-        replace(plan, around=around),
-        rental,
-        again=again,
-        line_of=lambda path: study.loaded.document.span(path).line,
-    )
-    return _warned(study, rented)
-
-
-def with_list_prices(study: Study, plan: Plan) -> Plan:
-    """The same without asking anybody: by the dated table in the package. As it is where nothing is rented."""
-    found = listed(study.ensemble)
-    return plan if found is None else _warned(study, with_listed(plan, found))
-
-
-def _warned(study: Study, plan: Plan) -> Plan:
-    """With the warning that max_cost is likely to end it early, where it is."""
-    if plan.warning is None:
-        return plan
-    placed = study.loaded.document.place([plan.warning])
-    return replace(plan, around=replace(plan.around, warnings=in_order((*plan.around.warnings, *placed))))
 
 
 def show_new_warnings(screen: Screen, study: Study, plan: Plan) -> None:
@@ -76,17 +32,6 @@ def refuse(study: Study, problem: Problem | None) -> None:
     """Raises SpecError with the place of the limit; does nothing for None."""
     if problem is not None:
         raise SpecError(study.loaded.document.place([problem]))
-
-
-def billed_until(cluster: Cluster) -> str:
-    """`until …`: what ends the bill of machines that stand; empty where nothing is rented."""
-    if not cluster.is_rented:
-        return ""
-    ends = ["`cloudburst destroy`"]
-    if cluster.reaper_token is not None:
-        ends += [f"their ttl ({hours(cluster.ttl)})"] if cluster.ttl is not None else []
-        ends += [f"{hours(cluster.idle_stop)} without a job"] if cluster.idle_stop is not None else []
-    return f"until {' or '.join(ends)}"
 
 
 def agreed(

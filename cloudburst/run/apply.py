@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Set
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ..compile.plan import Counts
-from ..errors import ControllerError, FileStoreError, LockingFailed, ProviderError, Unreachable
+from ..errors import ControllerError, FileStoreError, LockingFailed, Unreachable
 from ..spec.ensemble import InfluxSink
-from . import replica, run_lock, secrets
+from . import replica, run_lock
 from .clusters import Cluster, Endpoints, make_cluster
 from .controller_client import ControllerClient
 from .delivery import await_sinks, fill_sinks
 from .events import Doing, Ending, Note, OnEvent, StopSignal, Summary, Warned
-from .file_store import PAYLOAD, FileStore
+from .file_store import FileStore
 from .follow import Status, follow
+from .handing_over import controller_of, files_of, raise_if_broken, upload
 from .ledger import Ledger
 from .objects import send_objects
 from .observe import Study, with_lock
@@ -131,7 +129,7 @@ def _bring_up_to_date(
     endpoints = None
     if _stands(study, cluster, asked, on_event):
         endpoints = cluster.start()
-        replica.pull(study, _controller(endpoints))
+        replica.pull(study, controller_of(endpoints))
     plan, again = counted_plan(study, asked.rows, keep_stale=asked.keep_stale), _again(study, asked.retry)
     counts = plan.counted
     keep_plan(study, plan, time.time(), planned=asked.planned)
@@ -139,7 +137,7 @@ def _bring_up_to_date(
         if endpoints is not None:
             _tell_of_sinks(study, endpoints, asked, on_event, stop)
             _make_safe(study, endpoints, on_event)
-        return Computed(counts, again, files=_files(endpoints) if endpoints else None)
+        return Computed(counts, again, files=files_of(endpoints) if endpoints else None)
     endpoints = endpoints or cluster.start()
     runs = (asked.rows,) if asked.rows else None
     status = compute(study, cluster, endpoints, runs, again, on_event, stop, keep_stale=asked.keep_stale)
@@ -147,7 +145,7 @@ def _bring_up_to_date(
         return Computed(counts, again, status)
     if not stop.level:
         _make_safe(study, endpoints, on_event)
-    return Computed(counts, again, status, bool(stop.level), _files(endpoints))
+    return Computed(counts, again, status, bool(stop.level), files_of(endpoints))
 
 
 def _stands(study: Study, cluster: Cluster, asked: _Asked, on_event: OnEvent) -> bool:
@@ -208,14 +206,14 @@ def compute(
     `rows` are runs of rows (None: all), `again` failed jobs to be tried anew; with `keep_stale` results of other
     worker code stay. `with_tables`: they are written now and then meanwhile.
     """
-    controller = _controller(endpoints)
+    controller = controller_of(endpoints)
     if cluster.outlives_us:
         if controller.status()["state"] in AT_WORK:
             on_event(Note("the study is being computed already; this command joins in"))
         if replica.push(study, controller):
-            send_objects(study, _files(endpoints))
+            send_objects(study, files_of(endpoints))
     needed = needed_files(study, rows, again, keep_stale=keep_stale)
-    _upload(study, _files(endpoints), needed, on_event)
+    upload(study, files_of(endpoints), needed, on_event)
     if cluster.outlives_us and stop.level:
         raise KeyboardInterrupt
     controller.put_study(study.frozen, study.order, rows=rows, retry=again or None, keep_stale=keep_stale)
@@ -238,7 +236,7 @@ def _tell_of_sinks(
 ) -> None:
     """A network sink that is new in the file is filled by the controller, once it knows of it."""
     if any(isinstance(sink, InfluxSink) for sink in study.ensemble.results):
-        controller = _controller(endpoints)
+        controller = controller_of(endpoints)
         runs = (asked.rows,) if asked.rows else None
         controller.put_study(study.frozen, study.order, rows=runs, keep_stale=asked.keep_stale)
         await_sinks(controller.status, on_event, stop)
@@ -275,7 +273,7 @@ def _make_safe(study: Study, endpoints: Endpoints, on_event: OnEvent) -> None:
         return
     on_event(Doing("results", "fetching series and files"))
     try:
-        missing = make_safe(study, _controller(endpoints), _files(endpoints))
+        missing = make_safe(study, controller_of(endpoints), files_of(endpoints))
     except (ControllerError, FileStoreError) as error:
         on_event(
             Warned(f"not all results are here yet: {error.message}; `cloudburst apply` fetches the rest")
@@ -283,33 +281,6 @@ def _make_safe(study: Study, endpoints: Endpoints, on_event: OnEvent) -> None:
         return
     if missing:
         on_event(Warned(f"{missing} series or files are not in the file store any more"))
-
-
-def _controller(endpoints: Endpoints) -> ControllerClient:
-    return ControllerClient(endpoints.controller, secrets.read(endpoints.secrets, secrets.API_TOKEN))
-
-
-def _files(endpoints: Endpoints) -> FileStore:
-    return FileStore(endpoints.files, secrets.read(endpoints.secrets, secrets.FILES_TOKEN))
-
-
-def raise_if_broken(status: Status | None) -> None:
-    """Raises ProviderError with what the controller said of it."""
-    if status is not None and status.get("state") == "broken":
-        sentence, _, details = str(status["reason"]).partition("\n")
-        raise ProviderError(sentence, details)
-
-
-def _upload(study: Study, store: FileStore, named: Set[str], on_event: OnEvent) -> None:
-    """Only what the store does not have: worker.zip, the inputs and the files `named`, by sha256."""
-    for name, content in study.objects(named):
-        if store.has(PAYLOAD, content.digest):
-            continue
-        on_event(Doing("upload", name))
-        with TemporaryDirectory(prefix="cloudburst-") as scratch:
-            packed = Path(scratch) / "object"
-            content.write(packed)
-            store.put(PAYLOAD, packed)
 
 
 def _summary(computed: Computed, tables: tuple[str, ...], stop: StopSignal, seconds: float) -> Summary:

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from ..compile.space import Space
 from . import run_lock
-from .apply import compute, locked, raise_if_broken
+from .apply import compute, locked
 from .clusters import make_cluster
 from .events import OnEvent, StopSignal
 from .follow import Status
+from .handing_over import raise_if_broken
 from .observe import Study
 from .ownership import check_ownership, take_ownership
 from .places import prepare

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from cloudburst.cli import computing
-from cloudburst.cli.computing import exit_code, stoppable
+from cloudburst.cli.computing import exit_code
+from cloudburst.run import stopping
 from cloudburst.run.events import Summary
+from cloudburst.run.stopping import stoppable
 
 
 def table(project: Any) -> list[dict[str, str]]:
@@ -49,7 +50,7 @@ def test_the_first_ctrl_c_is_gentle_the_second_is_not_the_third_is_pythons_own()
         assert stop.level == 2
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert said == [computing.GENTLE, computing.AT_ONCE]
+    assert said == [stopping.GENTLE, stopping.AT_ONCE]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -22,7 +22,6 @@ import pytest
 
 from cloudburst import assets
 from cloudburst.cli import computing, renting, watching
-from cloudburst.cli.computing import letting_go
 from cloudburst.cli.views.grid import cells
 from cloudburst.cli.views.paint import PLAIN
 from cloudburst.cli.views.rental import clock
@@ -38,6 +37,7 @@ from cloudburst.diagnostics import Problem
 from cloudburst.errors import ProviderError, Unreachable
 from cloudburst.run import clusters
 from cloudburst.run.events import Summary
+from cloudburst.run.stopping import letting_go
 from cloudburst.spec.ensemble import Cluster
 
 HOURLY = {"s-2vcpu-4gb": Decimal("0.036"), "s-4vcpu-8gb": Decimal("0.071")}

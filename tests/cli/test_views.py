@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from cloudburst.cli.views import effort
 from cloudburst.cli.views.grid import cells, cut, fit, grid, one_line
 from cloudburst.cli.views.screen import Screen
-from cloudburst.cli.views.telling import counts_line, of_all_line, progress_line, rate, telling
+from cloudburst.cli.views.telling import telling
 from cloudburst.cli.views.words import count, duration, short
 from cloudburst.run.events import Doing, Note, Progress, Warned
+from cloudburst.run.sentences import counts_line, of_all_line, progress_line
+from cloudburst.run.words import rate
 
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudburst.compile.draws import draw
-from cloudburst.compile.files import all_axes
+from cloudburst.compile.files import all_axes_of_files
 from cloudburst.compile.jobs import make_jobs
 from cloudburst.compile.normal import freeze, thaw
 from cloudburst.compile.space import make_space
@@ -141,7 +141,7 @@ def test_jobs_expanded_elsewhere_are_the_jobs_they_were(project: Project, chance
     assert loaded.ensemble is not None, loaded.diagnostics
     drawn = draw(loaded.ensemble)
     inputs = {one.name: "ab" * 32 for one in loaded.ensemble.inputs}
-    files = {str(path): "cd" * 32 for axis in all_axes(loaded.ensemble) for path in axis.values.values}
+    files = {str(path): "cd" * 32 for axis in all_axes_of_files(loaded.ensemble) for path in axis.values.values}
     jobs = make_jobs(loaded.ensemble, make_space(loaded.ensemble, drawn), inputs, files)
     travelled = thaw(json.loads(json.dumps(freeze(loaded.normal, drawn, inputs, files))))
     assert travelled.count == jobs.count

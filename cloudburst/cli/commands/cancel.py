@@ -22,8 +22,8 @@ def command(screen: Screen, file: Path, now: bool) -> int:
     `destroy` takes them down.
     """
     from ...errors import ProviderError
+    from ...run.stopping import billed_until
     from ..reach import reached
-    from ..renting import billed_until
     from ..study import after_command, open_study
     from ..views import cancelled
 

@@ -77,9 +77,9 @@ def command(
     """
     from ...errors import Unreachable
     from ...run.observe import outline_study
-    from ...run.planning import choose_rows, count_plan, wanted_rows
+    from ...run.planning import choose_rows, count_plan, wanted_rows, with_list_prices, with_machines
     from ..comparing import compared
-    from ..renting import refuse, show_new_warnings, with_list_prices, with_machines
+    from ..renting import refuse, show_new_warnings
     from ..study import open_study
     from ..views import plan as view
     from ..views.counting import counting

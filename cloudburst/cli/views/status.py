@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...run.results import first_line
+from ...run.sentences import progress_line
 from . import rental
 from .grid import grid
 from .paint import PLAIN, Paint
-from .telling import progress_line
 from .words import count, duration
 
 NODES = 20

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...run.events import Note, Progress
 from ...run.results import first_line
+from ...run.sentences import of_all_line
 from . import rental
 from .failures import ID_DIGITS
 from .grid import cut, one_line
 from .paint import Paint
 from .screen import Screen
 from .status import nodes, sink_lines, slots_line
-from .telling import JsonTeller, PlainTeller, of_all_line
+from .telling import JsonTeller, PlainTeller
 from .words import duration
 
 if TYPE_CHECKING:
