@@ -26,6 +26,7 @@ from ..spec.ensemble import (
     Known,
     Listed,
     Oat,
+    Points,
     Replicates,
     Sample,
     Stepped,
@@ -472,7 +473,7 @@ def _tuples(block: Block) -> dict[str, tuple[tuple[str, ...], _Points]]:
     for source in block.sources:
         if isinstance(source, Table):
             found[source.file] = (source.columns, _Points.of_rows(kept_rows(source), source.path))
-        elif isinstance(source, Cases):
+        elif isinstance(source, Cases | Points):
             found[label(source)] = (names_of(source), _Points.of_rows(source.rows, source.path))
         elif not isinstance(source, Axis | Sample | Replicates | Oat):
             rows = _walked_together(source.axes)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..spec.ensemble import Axis, Block, Ensemble, Files, Value
+from ..spec.ensemble import Axis, Block, Ensemble, Files, Points, Value
 from .filters import axes
 
 INPUT_SCHEME = "cloudburst-input://"
@@ -38,11 +38,18 @@ def all_axes_of_files(ensemble: Ensemble) -> Iterator[Axis]:
         yield from axes_of_files(block)
 
 
+def names_of_files(block: Block) -> tuple[str, ...]:
+    """The parameters of a block whose values are files."""
+    listed = (axis.name for axis in axes_of_files(block))
+    given = (name for source in block.sources if isinstance(source, Points) for name in source.files)
+    return (*listed, *given)
+
+
 class References:
     """Puts references in the place of paths. `digests` are path -> sha256; None: of all alike, not known yet."""
 
     def __init__(self, ensemble: Ensemble, digests: Mapping[str, str] | None) -> None:
-        named = {block.name: tuple(axis.name for axis in axes_of_files(block)) for block in ensemble.blocks}
+        named = {block.name: names_of_files(block) for block in ensemble.blocks}
         self._names = {block: names for block, names in named.items() if names}
         self._digests = digests
 

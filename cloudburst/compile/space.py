@@ -14,7 +14,20 @@ from typing import NamedTuple
 
 from ..diagnostics import Path
 from ..spec import progressions
-from ..spec.ensemble import Axis, Block, Bounded, Cases, Ensemble, Oat, Replicates, Sample, Table, Take, Value
+from ..spec.ensemble import (
+    Axis,
+    Block,
+    Bounded,
+    Cases,
+    Ensemble,
+    Oat,
+    Points,
+    Replicates,
+    Sample,
+    Table,
+    Take,
+    Value,
+)
 from ..spec.ensemble import Source as Written
 from . import samplers
 from .bounds import Dependent, as_written, names_in_bounds
@@ -115,6 +128,8 @@ def names_of(source: Written) -> tuple[str, ...]:
         return source.columns
     if isinstance(source, Cases):
         return tuple(dict.fromkeys(name for row in source.rows for name in row))
+    if isinstance(source, Points):
+        return tuple(dict.fromkeys(name for row in source.rows for name in row if name != REPLICATE))
     if isinstance(source, Replicates):
         return (source.name,)
     if isinstance(source, Oat):
@@ -138,6 +153,8 @@ def label(source: Written) -> str:
         return source.file
     if isinstance(source, Cases):
         return "cases"
+    if isinstance(source, Points):
+        return "points"
     if isinstance(source, Replicates):
         return "paired replicates" if source.paired else "replicates"
     if isinstance(source, Oat):
@@ -164,7 +181,7 @@ def _made(source: Written, block: Block, seed: int, draws: Draws) -> Source:
         return Together(samplers.columns(source, seed, draws.of(block.name)), source.count)
     if isinstance(source, Table):
         return Rows(kept_rows(source))
-    if isinstance(source, Cases):
+    if isinstance(source, Cases | Points):
         return Rows(source.rows)
     if isinstance(source, Replicates):
         return Together({REPLICATE: range(source.n)}, source.n)
@@ -262,7 +279,9 @@ class BlockSpace(Lazy[Row]):
         seed_name, paired = (replicated.name, replicated.paired) if replicated else (None, False)
         self.former = former(block)
         self._additions = Additions(seed, seed_name, derivations, paired, self.former)
-        self._is_plain, self._name = not replicated and not derivations, block.name
+        self._is_numbered = any(isinstance(source, Points) for source in block.sources)
+        self._is_plain = not (replicated or derivations or self._is_numbered)
+        self._name = block.name
         self._factors = _Factors(block, lambda source: _made(source, block, seed, draws))
         fixed = Rows(({one.name: one.value for one in block.fixed},))
         points = self._obey_when([fixed, *self._factors.sources])
@@ -369,6 +388,8 @@ class BlockSpace(Lazy[Row]):
 
     def _told(self, parts: Iterable[Part], start: int) -> Iterator[Row]:
         """The rows of these parts, the first of which has the position `start` in the block."""
+        if self._is_numbered:
+            return self._numbered(parts, self.start + start)
         if self._additions.seed_name is None:
             return self._plain(parts, self.start + start)
         return self._replicated(parts, self.start + start, self._additions.seed_name)
@@ -379,6 +400,16 @@ class BlockSpace(Lazy[Row]):
             values = dict(part)
             derive(values, None, index)
             yield Row(index, name, values, None)
+
+    def _numbered(self, parts: Iterable[Part], first: int) -> Iterator[Row]:
+        """Points that were asked for: each says itself which replicate it is, if any, and has its seed."""
+        name, derive = self.block.name, self._additions.derive
+        for index, part in enumerate(parts, first):
+            values = dict(part)
+            number = values.pop(REPLICATE, None)
+            replicate = number if isinstance(number, int) else None
+            derive(values, replicate, index)
+            yield Row(index, name, values, replicate)
 
     def _replicated(self, parts: Iterable[Part], first: int, seed_name: str) -> Iterator[Row]:
         name, derive = self.block.name, self._additions.derive

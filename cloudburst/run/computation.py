@@ -107,17 +107,19 @@ class Computation:
         self._seconds: float | None = None
 
     # ── beginning, and beginning again ───────────────────────────────────────────────────────
-    def begin(self, *, new: bool) -> None:
+    def begin(self, *, new: bool, same_nodes: bool = False) -> None:
         """Make the queue ready and adopt what is under way in it.
 
-        For a new study what only waits is taken back, and what runs for another order is revoked.
+        For a new study what only waits is taken back, and what runs for another order is revoked. `same_nodes`: those
+        known are at work for this very order.
         """
         self._run_id = self._queue.run_id()
         self._queue.announce(self.study.assignment.order)
         if new:
             self._queue.take_back()
             self._queue.resume()
-            self._queue.forget_nodes()
+            if not same_nodes:
+                self._queue.forget_nodes()
             self._ledger.begin(self.study.payload)
         self._paused = self._queue.pause_reason()
         taken = self._adopt()
@@ -180,7 +182,7 @@ class Computation:
             self._look_at_plan()
         else:
             self._let_gather()
-            self._consume(wait=self._timing.wait)
+            self._consume(wait=0.0 if self.is_over else self._timing.wait)
         now = time.monotonic()
         if now >= self._next_nodes:
             self._next_nodes = now + self._timing.nodes
@@ -449,6 +451,11 @@ class Computation:
             for batch in batches:
                 self._dispatch.over(batch)
             self._queue.forget(batches)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to do, and nothing is waited for."""
+        return self._dispatch.is_over
 
     @property
     def stands_still(self) -> bool:

@@ -6,7 +6,8 @@ Knows neither how the cluster is made (it gets something to watch) nor how progr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 from typing import Any, Protocol
 
 from ..errors import ControllerError
@@ -44,9 +45,11 @@ def follow(
     stop: StopSignal,
     write_tables: Callable[[], object],
     outlives_us: bool = False,
+    pauses: Iterable[float] = repeat(LOOK_EVERY),
 ) -> Status:
     """The controller's last status: `finished`, `paused` or `broken`, or whatever it was at level 2.
 
+    `pauses` are the seconds between two looks, without an end.
     One that `outlives_us` is not paused when the user wants to stop: it is let go of, at level 1.
     Raises ControllerError when it stays silent, and what `cluster.watch` raises.
     """
@@ -54,7 +57,7 @@ def follow(
     heard, asked_to_pause = time.monotonic(), outlives_us
     patience, enough = (SILENCE_AFAR, 1) if outlives_us else (SILENCE, 2)
     status: Status = {}
-    while True:
+    for pause in pauses:
         cluster.watch()
         try:
             if stop.level >= 1 and not asked_to_pause:
@@ -72,7 +75,8 @@ def follow(
             tables.perhaps()
         if stop.level >= enough:
             return status
-        stop.wait(LOOK_EVERY)
+        stop.wait(pause)
+    return status
 
 
 class NowAndThen:

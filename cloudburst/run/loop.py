@@ -202,6 +202,8 @@ class Controller:
         except CloudBurstError as error:
             self._suffer(error)
         self._publish()
+        if self._computation and self._computation.is_over:
+            self._rest(self._timing.wait)  # a study that is handed over now begins at once
 
     def _suffer(self, error: CloudBurstError) -> None:
         if str(error) != self._trouble:
@@ -248,12 +250,12 @@ class Controller:
             self._begin(self._study, self._thaw(self._study.assignment.normal))
         return self._computation
 
-    def _begin(self, study: Study, work: Work) -> None:
+    def _begin(self, study: Study, work: Work, *, same_nodes: bool = False) -> None:
         from .computation import Computation
 
         queue, ledger = self._opened(study.name)
         computation = Computation(study, work, queue, ledger, self._timing, self.tallies)
-        computation.begin(new=self._is_new)
+        computation.begin(new=self._is_new, same_nodes=same_nodes)
         self._is_new = False
         self._computation = computation
         if self._feeder:
@@ -290,7 +292,7 @@ class Controller:
         if self._computes(assignment):
             log.info("asked again for what is computed already")
             return
-        work = self._thaw(assignment.normal)
+        work, same_nodes = self._thaw(assignment.normal), self._has_done_with(assignment.order)
         name, payload = assignment.order["study"], assignment.order["payload"]
         queue, ledger = self._opened(name)
         read_all(queue, ledger)
@@ -301,7 +303,13 @@ class Controller:
         self._is_new = True
         self._last = None
         self.tallies = Tallies()
-        self._begin(self._study, work)
+        self._begin(self._study, work, same_nodes=same_nodes)
+
+    def _has_done_with(self, order: Mapping[str, Any]) -> bool:
+        """Whether the last study was of the same code and is over: the nodes are ready for another one of it."""
+        if self._study is None or self._computation is None or self._trouble:
+            return False
+        return self._computation.is_over and self._study.assignment.order == order
 
     def _computes(self, assignment: Assignment) -> bool:
         """What stands still is begun anew instead: whoever asks for it wants it to go on."""

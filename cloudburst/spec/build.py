@@ -32,6 +32,7 @@ from .ensemble import (
     Listed,
     Needs,
     Oat,
+    Points,
     Replicates,
     Retries,
     Sample,
@@ -210,6 +211,10 @@ def _cases(value: list[Mapping[str, Any]], path: Path) -> list[Cases]:
     return [Cases(tuple(value), path)]
 
 
+def _points(value: Mapping[str, Any], path: Path) -> list[Points]:
+    return [Points(tuple(value["rows"]), tuple(value["files"]), path)]
+
+
 def _table(value: Mapping[str, Any], path: Path) -> list[Table]:
     columns = tuple(value["columns"])
     rows = (zip(columns, cells, strict=True) for cells in value["rows"])
@@ -268,6 +273,7 @@ _SOURCES: dict[str, Callable[[Any, Path], list[Any]]] = {
     "grid": _axes,
     "zip": _zips,
     "cases": _cases,
+    "points": _points,
     "table": _table,
     "sample": _sample,
     "replicates": _replicates,

@@ -370,7 +370,20 @@ class Oat:
     path: Path
 
 
-Source = Axis | Zip | Cases | Table | Sample | Replicates | Oat
+@dataclass(frozen=True)
+class Points:
+    """Rows that were asked for one by one, by a program (`compile.points`); no file can say this.
+
+    A row is that replicate of the study's whose number it has under `replicate`; `files` are the parameters
+    whose values are files of the study.
+    """
+
+    rows: tuple[Mapping[str, Value], ...]
+    files: tuple[str, ...]
+    path: Path
+
+
+Source = Axis | Zip | Cases | Table | Sample | Replicates | Oat | Points
 """What multiplies inside a block. The order in `Block.sources` is the order written: first is slowest."""
 
 

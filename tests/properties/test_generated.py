@@ -141,7 +141,9 @@ def test_jobs_expanded_elsewhere_are_the_jobs_they_were(project: Project, chance
     assert loaded.ensemble is not None, loaded.diagnostics
     drawn = draw(loaded.ensemble)
     inputs = {one.name: "ab" * 32 for one in loaded.ensemble.inputs}
-    files = {str(path): "cd" * 32 for axis in all_axes_of_files(loaded.ensemble) for path in axis.values.values}
+    files = {
+        str(path): "cd" * 32 for axis in all_axes_of_files(loaded.ensemble) for path in axis.values.values
+    }
     jobs = make_jobs(loaded.ensemble, make_space(loaded.ensemble, drawn), inputs, files)
     travelled = thaw(json.loads(json.dumps(freeze(loaded.normal, drawn, inputs, files))))
     assert travelled.count == jobs.count
