@@ -75,6 +75,13 @@ class Diagnostic:
     path: str = ""
     related: tuple[Related, ...] = field(default=())
 
+    @property
+    def line(self) -> str:
+        """Where and what, in one line: `ensemble.yaml:3:7: error[unknown-key]: … (did you mean …)`."""
+        place = f"{self.file}:{self.span.line}:{self.span.column}" if self.span else self.file
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}: {self.severity}[{self.code}]: {self.message}{hint}"
+
     def to_json(self) -> dict[str, Any]:
         """The machine form; the human text is rendered from this and from nothing else."""
         return {

@@ -3,7 +3,7 @@
 CloudBurstError            exit 1; a sentence and a way out, never a traceback
  ├─ SpecError              the text is wrong: carries its diagnostics (exit 2)
  ├─ ExpressionError        an expression cannot be read or fails on a row; in compile/expressions (exit 2)
- ├─ UsageError             the command line is wrong (exit 2)
+ ├─ UsageError             the command line, or a call from Python, is wrong (exit 2)
  ├─ StudyBusy              another process works on this study: who, since when
  ├─ LockingFailed          the worker's requirements cannot be resolved
  ├─ QueueError             no queue, or the queue does not answer
@@ -39,6 +39,10 @@ class SpecError(CloudBurstError):
         errors = [d for d in diagnostics if d.severity == "error"]
         super().__init__(f"{len(errors)} error{'s' if len(errors) != 1 else ''} in the ensemble file")
         self.diagnostics = diagnostics
+
+    def __str__(self) -> str:
+        """With every diagnostic, a line each: what a traceback shows. Commands show more (cli/views)."""
+        return "\n".join([self.message, *(diagnostic.line for diagnostic in self.diagnostics)])
 
 
 class UsageError(CloudBurstError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "cloudburst"
 WORKER = ROOT / "worker" / "cloudburst_worker"
 
-ROOMS = ("base", "spec", "compile", "run", "cli")
+ROOMS = ("base", "spec", "compile", "run", "face", "cli")
+FRONT = {"face", "cli"}  # side by side: neither imports the other
 BASE = {"diagnostics", "errors", "secret", "assets", "words", "__init__"}
 
 # Each vendor package has one home; what is written here is the whole list of exceptions.
@@ -26,7 +29,9 @@ HOMES = {
     "digitalocean": {"cloudburst/run/digitalocean/transport.py"},
     "docker": {"cloudburst/run/swarm.py"},
     "requests": {"cloudburst/run/digitalocean/transport.py"},
+    "IPython": {"cloudburst/face/progress.py"},
     "openpyxl": {"cloudburst/spec/excel.py"},
+    "pandas": {"cloudburst/face/"},  # named in types; imported only in frames.py, which a test below keeps
     "pyarrow": {"cloudburst/spec/parquet.py"},
     "rich": {"cloudburst/cli/"},
     "scipy": {"cloudburst/compile/library.py"},
@@ -37,7 +42,6 @@ NOWHERE = {
     "multiprocessing",
     "pickle",
     "numpy",
-    "pandas",
     "SALib",
 }
 
@@ -82,9 +86,14 @@ def test_imports_point_left(path: Path) -> None:
     own = path.relative_to(PACKAGE).parts[0] if len(path.relative_to(PACKAGE).parts) > 1 else "base"
     if path.name == "__main__.py":
         own = "cli"
+    if path == PACKAGE / "__init__.py":
+        own = "face"  # the door: what it shows it imports when asked for
     for line, module in imports(path):
         room = room_of(module)
         if room is not None:
+            assert room == own or not {room, own} <= FRONT, (
+                f"{name_of(path)}:{line} imports {module}: beside it"
+            )
             assert ROOMS.index(room) <= ROOMS.index(own), (
                 f"{name_of(path)}:{line} imports {module}: to the right"
             )
@@ -111,6 +120,33 @@ def test_one_vendor_one_home(path: Path) -> None:
                 name_of(path) == home or (home.endswith("/") and name_of(path).startswith(home))
                 for home in homes
             ), f"{name_of(path)}:{line} imports {module}; its home is {', '.join(sorted(homes))}"
+
+
+def run_imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Those of `imports` that are carried out: not the ones under `if TYPE_CHECKING`."""
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    typing = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    return ((line, module) for line, module in imports(path) if line not in typing)
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE / "face"), ids=name_of)
+def test_pandas_is_imported_in_one_place_and_only_when_needed(path: Path) -> None:
+    top = {node.lineno for node in ast.parse(path.read_text("utf-8")).body}
+    for line, module in run_imports(path):
+        if module.split(".")[0] == "pandas":
+            assert path.name == "frames.py", f"{name_of(path)}:{line} imports pandas; its home is frames.py"
+            assert line not in top, f"{name_of(path)}:{line} imports pandas before anybody has a table"
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    told = "import sys, cloudburst; print(*sorted(m for m in sys.modules if m.startswith('cloudburst')))"
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["cloudburst"]
 
 
 def calls(path: Path) -> Iterator[tuple[int, str]]:

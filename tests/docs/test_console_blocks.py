@@ -81,12 +81,17 @@ def run(command: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def copied_examples(home: Path) -> None:
+    """As they are in a clone, in `home`."""
+    left_out = shutil.ignore_patterns(".cloudburst", "results", "__pycache__", "*.lock", "heat")
+    shutil.copytree(ROOT / "examples", home / "examples", ignore=left_out)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", TOLD, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
-    left_out = shutil.ignore_patterns(".cloudburst", "results", "__pycache__", "*.lock", "heat")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=left_out)
+    copied_examples(tmp_path)
     home = tmp_path
     for snippet in snippets(page):
         if snippet.mark == "file":
