@@ -32,6 +32,7 @@ from .places import prepare
 from .planning import count_rows, counted_plan
 from .plans import Planned, keep_plan
 from .promised import promised_sinks, promised_variables
+from .results import rows_of
 from .safekeeping import make_safe
 from .sending import needed_files
 from .study import Runs
@@ -182,11 +183,11 @@ def _again(study: Study, retry: Retry) -> tuple[str, ...]:
     if retry is None or not study.places.ledger.exists():
         return ()
     with Ledger.open(study.places.ledger, study.ensemble.name) as ledger:
-        failed = [job_id for job_id, _ in ledger.failed_rows(study.payload.digest)]
-    if retry == "all":
-        return tuple(failed)
+        failed = list(ledger.failed_rows(study.payload.digest))
+    if retry == "all":  # of the study: points that a program asked for are not
+        return tuple(study.jobs[row].id for row in rows_of(study.jobs, failed))
     named = frozenset(retry)
-    return tuple(job_id for job_id in failed if job_id in named)
+    return tuple(job_id for job_id, _ in failed if job_id in named)
 
 
 def compute(

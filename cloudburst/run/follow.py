@@ -45,11 +45,11 @@ def follow(
     stop: StopSignal,
     write_tables: Callable[[], object],
     outlives_us: bool = False,
-    pauses: Iterable[float] = repeat(LOOK_EVERY),
+    pauses: Iterable[float] | None = None,
 ) -> Status:
     """The controller's last status: `finished`, `paused` or `broken`, or whatever it was at level 2.
 
-    `pauses` are the seconds between two looks, without an end.
+    `pauses` are the seconds between two looks, without an end; None: `LOOK_EVERY`.
     One that `outlives_us` is not paused when the user wants to stop: it is let go of, at level 1.
     Raises ControllerError when it stays silent, and what `cluster.watch` raises.
     """
@@ -57,7 +57,7 @@ def follow(
     heard, asked_to_pause = time.monotonic(), outlives_us
     patience, enough = (SILENCE_AFAR, 1) if outlives_us else (SILENCE, 2)
     status: Status = {}
-    for pause in pauses:
+    for pause in pauses or repeat(LOOK_EVERY):
         cluster.watch()
         try:
             if stop.level >= 1 and not asked_to_pause:

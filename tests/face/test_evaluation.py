@@ -18,6 +18,8 @@ import pytest
 import cloudburst
 from cloudburst.face.evaluation import Session
 from cloudburst.run import run_lock
+from cloudburst.run.apply import _again
+from cloudburst.run.observe import read_study
 from tests.face.conftest import Tanks, write
 
 pytestmark = pytest.mark.slow
@@ -154,6 +156,11 @@ def test_many_failures_alike_are_results_to_who_asked_for_nan(computed: Tanks, a
         assert attempts() == before + 2
     assert [row["hours"] for row in out] == [None] * 30
     assert len(out.attrs["failures"]) == 30
+    ours = read_study(computed.file)
+    failed = [
+        job.id for job in ours.jobs if job.row.values["inflow"] == 2 and job.row.values["height"] == 1.5
+    ]
+    assert list(_again(ours, "all")) == failed, "`cloudburst retry` is about the rows of the study"
 
 
 INTERRUPTED = """

@@ -128,6 +128,22 @@ def test_a_study_over_http(start: Callable[..., Controlled], worker: PlayedWorke
         assert ledger.newest_payload() == PAYLOAD
 
 
+def test_the_next_study_of_the_same_code_finds_its_nodes(
+    start: Callable[..., Controlled], worker: PlayedWorker
+) -> None:
+    """An optimiser hands over one after another: none waits until the nodes report again."""
+    controlled = start()
+    controlled.client.put_study({"waves": 4}, ORDER)
+    compute(controlled, worker)
+    controlled.client.put_study({"waves": 6}, ORDER)
+    until(lambda: controlled.status()["slots"]["total"] == 2)
+    until(lambda: worker.work() == 0 and controlled.status()["state"] == "finished")
+    assert controlled.status()["done"] == 2
+    controlled.client.put_study({"waves": 8}, {**ORDER, "payload": "b" * 64})
+    until(lambda: controlled.status()["to_do"] == 8)
+    assert controlled.status()["slots"]["total"] == 0, "what they do for other code says nothing"
+
+
 def test_requests_it_cannot_do_are_sentences(start: Callable[..., Controlled]) -> None:
     controlled = start()
     for body, sentence in [
