@@ -36,13 +36,15 @@ __all__ = [
 _ERRORS = frozenset({"CloudBurstError", "SpecError", "StudyBusy", "UsageError"})
 
 
-def __getattr__(name: str) -> Any:
-    """What `__all__` names, found when it is first asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # who checks types hears of a name there is not
 
-    return getattr(import_module(".errors" if name in _ERRORS else ".face", __name__), name)
+    def __getattr__(name: str) -> Any:
+        """What `__all__` names, found when it is first asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(".errors" if name in _ERRORS else ".face", __name__), name)
 
 
 def __dir__() -> list[str]:
