@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ..compile.plan import Counts
 from ..errors import ControllerError, FileStoreError, LockingFailed, Unreachable
-from ..spec.ensemble import InfluxSink
+from ..spec.ensemble import FilesSink, InfluxSink, TableSink
 from . import replica, run_lock
 from .clusters import Cluster, Endpoints, make_cluster
 from .controller_client import ControllerClient
@@ -24,6 +25,7 @@ from .file_store import FileStore
 from .follow import Status, follow
 from .handing_over import controller_of, files_of, raise_if_broken, upload
 from .ledger import Ledger
+from .leftovers import sweep
 from .objects import send_objects
 from .observe import Study, with_lock
 from .outputs import write_outputs
@@ -97,6 +99,7 @@ def apply(
     prepare(study.places)
     with run_lock.hold(study.places.lock, study=study.ensemble.name) as lock:
         take_ownership(study.places)
+        sweep(_written_in(study))
         study = locked(study, on_event, stop)
         cluster = make_cluster(study, lock, on_event, stop)
         tables: tuple[str, ...] | None = None
@@ -120,6 +123,17 @@ def apply(
         if not cluster.outlives_us:
             fill_sinks(study, on_event, stop)
     return _summary(computed, tables, stop, time.monotonic() - began)
+
+
+def _written_in(study: Study) -> Iterator[Path]:
+    """The directories that a command for this study writes in."""
+    place, base = study.places, study.places.spec.parent
+    yield from (place.root, place.plans, base)
+    for sink in study.ensemble.results:
+        if isinstance(sink, TableSink):
+            yield (base / sink.file).resolve().parent
+        elif isinstance(sink, FilesSink):
+            yield base / sink.directory
 
 
 def _bring_up_to_date(

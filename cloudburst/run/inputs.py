@@ -22,6 +22,7 @@ from ..compile.payload import Contents, Payload, survey_tree
 from ..diagnostics import MOST_TOLD, Problem, first_told
 from ..errors import CloudBurstError
 from ..spec.ensemble import Ensemble, Files, Input
+from .leftovers import beside
 
 _FORMAT = 1
 _CHUNK = 1 << 20
@@ -95,7 +96,7 @@ class HashCache:
         """Writes what was learned, if anything. The directory must exist; an error is no one's loss."""
         if self.path is None or not self._changed:
             return
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        temporary = beside(self.path)
         try:
             temporary.write_text(json.dumps({"format": _FORMAT, "known": self._known}), encoding="utf-8")
             temporary.replace(self.path)

@@ -24,6 +24,7 @@ from ..compile.requirements import (
     without_credentials,
 )
 from ..errors import CloudBurstError, LockingFailed, SpecError
+from .leftovers import beside
 
 Say = Callable[[str], None]
 
@@ -178,7 +179,7 @@ def _checked(text: str, source: Source) -> str:
 
 
 def _write(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    temporary = beside(target)
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)

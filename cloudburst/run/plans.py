@@ -37,6 +37,7 @@ from .kept import (
     runs_of,
     sha256_of,
 )
+from .leftovers import beside
 from .observe import Study
 from .places import Places, places
 from .revision import revision_of
@@ -135,7 +136,7 @@ class _Archived(Payload):
     archive: Path = Path()
 
     def write(self, path: Path) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        temporary = beside(path)
         try:
             with (
                 zipfile.ZipFile(self.archive) as plan,
@@ -235,7 +236,7 @@ def keep_plan(study: Study, plan: Plan, now: float, *, planned: Planned | None =
     runs, last = runs_of(study.frozen, study.order), last_applied(study.places)
     if last is not None and last.runs == runs and (planned is None or planned.sha256 == last.sha256):
         return
-    partial = study.places.plans / f".{os.getpid()}{SUFFIX}"
+    partial = beside(study.places.plans / f"plan{SUFFIX}")
     try:
         if planned is None:
             digest = write_plan(study, plan, partial)

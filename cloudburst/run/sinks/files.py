@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import CloudBurstError
+from ..leftovers import beside
 from ..results import Result
 from .replace import replaced_whole
 
@@ -101,8 +101,7 @@ def _bring(directory: Path, files: Iterable[Returned], find: Find) -> None:
                 f"the file {name} of job {directory.name} is not in the store",
                 f"`cloudburst retry {directory.name}` computes it again",
             )
-    mark = secrets.token_hex(4)
-    new, old = (directory.with_name(f".{directory.name}.{mark}.{word}") for word in ("new", "old"))
+    new, old = beside(directory), beside(directory)
     try:
         new.mkdir()
         for name, source in wanted.items():

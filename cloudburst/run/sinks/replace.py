@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import CloudBurstError
+from ..leftovers import beside
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def replaced_whole(path: Path) -> Iterator[Path]:
     target = path.resolve()
     if target.is_dir():
         raise CloudBurstError(f"{path} is a directory", "give the name of a file in it, such as results.csv")
-    new = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.new")
+    new = beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
