@@ -102,6 +102,12 @@ class Causes:
 
 
 def _point(names: Sequence[str], values: Mapping[str, Value]) -> str:
+    """The canonical text of these values: of one its own, of several that of a map, empty where none is there.
+
+    It is made for every row of a study, mostly of one value.
+    """
+    if len(names) == 1:
+        return canonical(values[names[0]]) if names[0] in values else ""
     return canonical({name: values[name] for name in names if name in values})
 
 
@@ -434,14 +440,14 @@ class _Points:
         return cls(texts, path)
 
     @classmethod
-    def of_rows(cls, rows: Iterable[Mapping[str, Value]], path: Path) -> _Points:
-        return cls({canonical(dict(row)): (*path, place) for place, row in enumerate(rows)}, path)
+    def of_rows(cls, names: Sequence[str], rows: Iterable[Mapping[str, Value]], path: Path) -> _Points:
+        return cls({_point(names, row): (*path, place) for place, row in enumerate(rows)}, path)
 
     def shown(self, points: Sequence[str], names: Sequence[str]) -> str:
         """`1.3`, `a, b and 7 more`, `3 rows`: single values are shown, rows are counted."""
         if len(names) > 1:
             return f"{len(points):,} row{'' if len(points) == 1 else 's'}"
-        said = [_short(json.loads(point).get(names[0])) for point in points[:_SHOWN]]
+        said = [_short(json.loads(point or "null")) for point in points[:_SHOWN]]
         more = len(points) - len(said)
         if more:
             return f"{', '.join(said)} and {more:,} more"
@@ -472,14 +478,20 @@ def _tuples(block: Block) -> dict[str, tuple[tuple[str, ...], _Points]]:
     found: dict[str, tuple[tuple[str, ...], _Points]] = {}
     for source in block.sources:
         if isinstance(source, Table):
-            found[source.file] = (source.columns, _Points.of_rows(kept_rows(source), source.path))
+            found[source.file] = _together(source.columns, kept_rows(source), source.path)
         elif isinstance(source, Cases | Points):
-            found[label(source)] = (names_of(source), _Points.of_rows(source.rows, source.path))
+            found[label(source)] = _together(names_of(source), source.rows, source.path)
         elif not isinstance(source, Axis | Sample | Replicates | Oat):
             rows = _walked_together(source.axes)
             if rows is not None:
-                found[f"the zip of {label(source)}"] = (names_of(source), _Points.of_rows(rows, source.path))
+                found[f"the zip of {label(source)}"] = _together(names_of(source), rows, source.path)
     return found
+
+
+def _together(
+    names: tuple[str, ...], rows: Iterable[Mapping[str, Value]], path: Path
+) -> tuple[tuple[str, ...], _Points]:
+    return names, _Points.of_rows(names, rows, path)
 
 
 def _walked_together(group: Sequence[Axis]) -> list[dict[str, Value]] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 from ..spec.ensemble import Block, Ensemble, Replicates, Sample, Value
@@ -16,8 +15,6 @@ from ..words import listed
 from .filters import axes
 from .identity import canonical
 from .jobs import Job, Jobs
-
-_AT_ONCE = 4096
 
 MOST_REMEMBERED = 1_000_000
 """Among so many rows at the beginning examples of rows with one id are looked for; a byte each."""
@@ -52,11 +49,10 @@ class Seen:
             yield dict(zip(reversed(ids), reversed(tags), strict=True))
 
     def in_groups(self) -> Iterator[dict[str, int]]:
-        """Every id once with its tag, some thousand at a time, in no order that means anything."""
+        """Every id once with its tag, in 256 groups whose ids lie close together: what is sorted by id, such as the
+        index of a ledger, is then read once and not searched."""
         for heap in self.heaps():
-            distinct = iter(heap.items())
-            while group := dict(islice(distinct, _AT_ONCE)):
-                yield {data.hex(): tag for data, tag in group.items()}
+            yield {data.hex(): tag for data, tag in heap.items()}
 
     def repeats(self) -> list[tuple[int, int]]:
         """Pairs of rows with one id, as places in the order they came by: the first with its next, and with its last.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 import sys
 import time
@@ -24,6 +23,8 @@ from typing import Any, Literal, Self
 from ..errors import LedgerError
 from . import marks
 from .ledger_schema import VERSION, bring_up_to_date, version_of
+from .ledger_walk import lie_close, walked
+from .leftovers import beside
 
 Outcome = Mapping[str, Any]
 """The outcome of one attempt, as schemas/row.schema.json says."""
@@ -366,12 +367,24 @@ class Ledger:
 
         With `keep_stale` a result of other worker code is `kept`; what only failed there is still stale.
         """
+        kept: State = "kept" if keep_stale else "stale"
         found: dict[str, State] = {}
-        for outcome in self._asked(_LATEST, ids, payload):
-            digest, status = outcome[3], outcome[4]
-            other: State = "kept" if keep_stale and status == "done" else "stale"
-            found[outcome[0]] = status if digest == payload else other
+        for job, is_asked, failed in self._endings(ids, payload):
+            if failed:
+                found[job] = "failed" if is_asked else "stale"
+            else:
+                found[job] = "done" if is_asked else kept
         return found
+
+    def _endings(self, ids: Sequence[str], payload: str) -> Iterator[tuple[str, bool, bool]]:
+        """Of each job that was ever computed: its id, whether the attempt that counts was with this payload, and
+        whether it failed."""
+        with self._at_one_moment():
+            if lie_close(self._database, ids):
+                yield from walked(self._database, ids, payload)
+            else:
+                for outcome in self._asked(_LATEST, ids, payload):
+                    yield outcome[0], outcome[3] == payload, outcome[4] == "failed"
 
     def last_attempts(self, ids: Sequence[str], payload: str, *, keep_stale: bool = False) -> dict[str, Last]:
         """The last attempt of each job under exactly this payload; the others are absent.
@@ -594,7 +607,7 @@ def _check_version(database: sqlite3.Connection, path: Path) -> None:
 
 def _make_whole(path: Path, study: str, spec: Path | None) -> None:
     """A new ledger appears with all its tables: who reads it at the first moment finds a ledger."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = beside(path)
     try:
         database = _connect(temporary, write=True)
         try:

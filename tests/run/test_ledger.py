@@ -7,14 +7,16 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudburst.errors import LedgerError
-from cloudburst.run import ledger_schema
+from cloudburst.run import ledger_schema, ledger_walk
 from cloudburst.run.ledger import Counts, Ledger, Loss
 
 OLD, NEW = "a" * 64, "b" * 64
@@ -227,6 +229,44 @@ def test_a_reader_sees_what_is_committed_while_another_writes(path: Path) -> Non
             assert reader.counts(NEW) == Counts(2, 0)
             with pytest.raises(LedgerError):
                 reader.record([outcome(3)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12),
+            st.integers(1, 3),
+            st.sampled_from(["done", "failed"]),
+            st.sampled_from([OLD, NEW, "c" * 64]),
+        )
+    ),
+    st.lists(st.integers(0, 15), min_size=1, unique=True),
+    st.sampled_from([OLD, NEW, "d" * 64]),
+    st.booleans(),
+)
+def test_ids_that_lie_close_have_the_states_they_have_one_by_one(
+    recorded: list[tuple[int, int, str, str]], asked: list[int], payload: str, keep_stale: bool
+) -> None:
+    with TemporaryDirectory() as place, opened(Path(place) / "of" / "ledger.sqlite") as ledger:
+        for number, attempt, status, code in recorded:
+            ledger.record([outcome(number, status, attempt, code)])
+        one_by_one = ledger.states(ids(*asked), payload, keep_stale=keep_stale)
+        with patch.object(ledger_walk, "FEWEST", 1), patch.object(ledger_walk, "_NEIGHBOURS", 1000):
+            assert ledger.states(ids(*asked), payload, keep_stale=keep_stale) == one_by_one
+
+
+def test_thousands_that_lie_close_are_read_in_one_walk_and_others_are_looked_up(path: Path) -> None:
+    with opened(path) as ledger:
+        ledger.record(outcome(number) for number in range(9000))
+        asked: list[str] = []
+        ledger._database.set_trace_callback(asked.append)
+        assert len(ledger.states(ids(*range(1000, 3000)), NEW)) == 2000
+        walk = [one for one in asked if one.lstrip().startswith("SELECT")]
+        assert len(walk) == 4
+        asked.clear()
+        assert len(ledger.states(ids(*range(0, 9000, 15)), NEW)) == 600
+        assert any("IN (" in one for one in asked)
 
 
 def test_many_ids_are_asked_for_at_once(path: Path) -> None:
