@@ -16,6 +16,7 @@ from commands import whole_processes
 from expansion import a_million
 from influxdb import ways_in
 from measure import table
+from planning import a_million_finished
 from scale import at_scale
 from spaces import rows_of_a_space
 from swarm import lacking, on_a_swarm
@@ -24,6 +25,7 @@ from throughput import net3, nothing
 MEASUREMENTS: dict[str, Callable[[argparse.Namespace], str]] = {
     "commands": lambda given: table(whole_processes(max(15, given.rounds))),
     "expansion": lambda given: table(a_million(given.rounds)),
+    "planning": lambda given: table(a_million_finished(given.rounds)),
     "space": lambda given: table(rows_of_a_space(given.rounds)),
     "nothing": lambda given: table(nothing(given.rounds, jobs=20_000)),
     "net3": lambda given: table(net3(given.rounds, given.jobs)),

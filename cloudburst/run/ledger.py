@@ -379,7 +379,7 @@ class Ledger:
     def _endings(self, ids: Sequence[str], payload: str) -> Iterator[tuple[str, bool, bool]]:
         """Of each job that was ever computed: its id, whether the attempt that counts was with this payload, and
         whether it failed."""
-        with self._at_one_moment():
+        with self.at_one_moment():
             if lie_close(self._database, ids):
                 yield from walked(self._database, ids, payload)
             else:

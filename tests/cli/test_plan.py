@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -325,3 +326,18 @@ def test_a_point_whose_step_misses_its_end_is_named_with_its_place(study: Any) -
     assert ended.code == 2
     assert "error[range-misses-end]: where width=2.2: " in ended.err
     assert "spaces.yaml:8:" in ended.err
+
+
+@pytest.mark.slow
+def test_the_first_screen_does_not_wait_for_the_count(study: Any) -> None:
+    grid = "{fixed: {area: 2}, grid: {inflow: {from: 1, to: 3000, step: 1}, height: {from: 1, to: 3000, step: 1}}}"
+    study.write(
+        {"ensemble.yaml": f"{study.read('ensemble.yaml').partition('parameters:')[0]}parameters: {grid}\n"}
+    )
+    with study.process("plan") as process:
+        try:
+            head = list(takewhile(lambda line: not line.startswith("8999999"), process.stdout))
+            assert head[0] == "tanks (ensemble.yaml): 9,000,000 rows\n"
+            assert process.poll() is None, "it was all counted by then"
+        finally:
+            process.kill()

@@ -103,6 +103,7 @@ def command(
     asks = wanted is not None or rows is not None
     for line in view.head(outline.to_json(), width=screen.width, paint=screen.paint, preview_too=not asks):
         screen.say(line)
+    screen.flush()  # the count may take a while
     if asks:
         with counting(screen) as progress:
             found = choose_rows(study, outline, wanted, progress, keep_stale=keep_stale)
