@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,10 +61,12 @@ class Study:
     def log(self) -> Path:
         return self.home / "ran.log"
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, program: tuple[str, ...] = ("-m", "cloudburst")
+    ) -> subprocess.Popen[str]:
         told = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         process = subprocess.Popen(
-            [sys.executable, "-m", "cloudburst", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=self.home,
             env={**told, "XDG_CACHE_HOME": str(self.cache)},
             stdin=subprocess.DEVNULL,
@@ -79,6 +82,13 @@ class Study:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=110)
         return process.returncode, out, err
+
+    def kill_before(self, event: str, texts: str, *arguments: str) -> None:
+        """A command that ends by SIGKILL just before an event of Python's audit (killed_command.py)."""
+        program = (str(Path(__file__).with_name("killed_command.py")), event, texts)
+        process = self.start(*arguments, program=program)
+        _, err = process.communicate(timeout=110)
+        assert process.returncode == -signal.SIGKILL, f"it never came to {event} {texts}: {err}"
 
     def until_done(self, process: subprocess.Popen[str], jobs: int) -> list[dict[str, Any]]:
         """Until the events of `apply --json` say that so many jobs are recorded; the events so far."""
@@ -122,6 +132,14 @@ class Study:
             sqlite3.connect(f"file:{self.home}/.cloudburst/faults/ledger.sqlite?mode=ro", uri=True)
         ) as db:
             return {int(row) + 1 for (row,) in db.execute("SELECT row FROM outcomes WHERE status = 'done'")}
+
+    def recorded_so_far(self) -> set[int]:
+        """The same, where there may be no ledger yet."""
+        return self.recorded() if (self.home / ".cloudburst/faults/ledger.sqlite").exists() else set()
+
+    def partial(self) -> list[str]:
+        """Files that were begun and never got their name."""
+        return sorted(path.name for path in self.home.rglob(".*") if "partial" in path.name)
 
     def ran(self) -> Counter[int]:
         return Counter(int(line) for line in self.log.read_text().split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -60,6 +61,38 @@ def test_apply_is_killed_and_applied_again(study: Study, done: int, tell: Tell) 
     assert code == 0, err
     assert_whole(study, recorded)
     tell("`apply` is killed, then applied again", done, "goes on where it was")
+
+
+STEPS = {
+    "the lock gets its name": ("os.rename", "ensemble.lock"),
+    "the plan it keeps gets its name": ("os.rename", "/plans/ .cbplan"),
+    "the plan it keeps is noted": ("open", "applied.jsonl 'a+'"),
+    "the queue is started": ("subprocess.Popen", "valkey"),
+    "the controller is started": ("subprocess.Popen", "cloudburst.run.controller"),
+    "the supervisor is started": ("subprocess.Popen", "supervise"),
+    "the table gets its name": ("os.rename", "faults.csv"),
+}
+"""What `apply` does, and how Python's audit tells of it."""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(step, marks=() if step == "the plan it keeps is noted" else pytest.mark.faults)
+        for step in STEPS
+    ],
+)
+def test_apply_is_killed_just_before_a_step_and_applied_again(study: Study, step: str, tell: Tell) -> None:
+    study.write(pause=0)
+    study.kill_before(*STEPS[step], "apply", "--json")
+    done = study.recorded_so_far()
+    code, _, err = study.run("apply", "--json")
+    assert code == 0, err
+    assert_whole(study, done)
+    assert study.partial() == []
+    assert study.run("plan", "--detailed-exitcode")[0] == 0, "there is something to do"
+    assert len(json.loads(study.run("show", "--json")[1])["applied"]) == 1
+    tell(f"`apply` is killed just before {step}, then applied again", len(done), "ends as if not")
 
 
 @pytest.mark.parametrize("done", MOMENTS)
