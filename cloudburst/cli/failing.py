@@ -116,7 +116,7 @@ def _new_ids(study: Study, replicated: bool) -> Iterator[str]:
     """Why a row of the table is another job than the one that failed."""
     if replicated:
         yield "they are replicates: in a table each has its seed, and an id of its own"
-    joined = sorted({name for block in study.ensemble.blocks for name in former(block).texts})
+    joined = sorted({name for block in study.ensemble.blocks for name in former(block).values})
     if joined:
         yield f"{', '.join(joined)}: a table does not say what that `was`, and where it was that the id is another"
     names = sorted({axis.name for block in study.ensemble.blocks for axis in axes_of_files(block)})

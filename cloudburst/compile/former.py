@@ -15,23 +15,28 @@ from .identity import canonical
 
 @dataclass(frozen=True)
 class Former:
-    """The `was` of one block's axes: parameter -> the canonical text of its value."""
+    """The `was` of one block's axes, by parameter."""
 
-    texts: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
     @classmethod
     def of(cls, axes: Iterable[Axis]) -> Self:
-        return cls({axis.name: canonical(axis.was.value) for axis in axes if axis.was is not None})
+        return cls({axis.name: axis.was.value for axis in axes if axis.was is not None})
 
     def among(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """The parameters that have in a row what every row had before."""
         return tuple(
-            name for name, text in self.texts.items() if name in values and canonical(values[name]) == text
+            [name for name, was in self.values.items() if name in values and _same(values[name], was)]
         )
 
     def without(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """A row's values without these parameters; the very same where there are none."""
-        return leave_out(values, self.among(values)) if self.texts else values
+        return leave_out(values, self.among(values)) if self.values else values
+
+
+def _same(value: Value, was: Value) -> bool:
+    """As for ids. Most values differ at first sight, and then no text is made of them."""
+    return value == was and canonical(value) == canonical(was)
 
 
 def leave_out(values: Mapping[str, Value], names: Container[str]) -> dict[str, Value]:

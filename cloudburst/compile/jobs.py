@@ -62,7 +62,7 @@ class Jobs(Lazy[Job]):
         self._repeats = sum(1 for _ in texts(ensemble.job, JOB_PATH)) > _FEW
         self._asks_id = any(JOB_ID in word for word in worker.command or ())
         formers = {block.block.name: block.former for block in space.blocks}
-        self._formers = {name: one for name, one in formers.items() if one.texts}
+        self._formers = {name: one for name, one in formers.items() if one.values}
 
     @property
     def count(self) -> int:

@@ -299,6 +299,17 @@ def test_replicates_are_said_to_have_new_ids(make_project: Any) -> None:
     assert [j["parameters"] for j in jobs] == [f["parameters"] for f in before]
 
 
+def test_parameters_that_joined_are_said_to_have_new_ids(make_project: Any) -> None:
+    text = ENSEMBLE.replace("demand:", "gain: {values: [1, 2], was: 1}\n    demand:", 1)
+    project = make_project(
+        {"ensemble.yaml": text, "model/solve.py": SOLVE.replace("demand", "demand, gain", 1)}
+    )
+    record(project, lambda values: ("crash", "ended by SIGSEGV") if values["gain"] == 1 else None)
+    assert (
+        "gain: a table does not say what that `was`" in project.run("failures", "--out", "failed.jsonl").err
+    )
+
+
 def test_a_name_beside_another_directory(failed: Any, tmp_path: Path) -> None:
     (failed.directory / "sub").mkdir()
     assert (

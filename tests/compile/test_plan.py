@@ -637,3 +637,39 @@ def test_what_was_left_over_before_an_edit_has_no_cause() -> None:
         action.reason for action in edited(before, after, Ledger(done)).actions if action.verb == "run"
     ]
     assert reasons == ["2 jobs: demand gained 3", "2 jobs to do"]
+
+
+def test_rows_in_another_order_are_told_whatever_was_applied_of_them() -> None:
+    """Where a selection was applied, nobody noted the order of all rows: they are walked."""
+    before = study(axis("spread", 0.1, 0.2), axis("demand", 1, 2))
+    after = study(axis("spread", 0.2, 0.1), axis("demand", 1, 2))
+    plan = edited(before, after, everything_done(before))
+    assert [(a.mark, a.verb, a.reason) for a in plan.actions] == [
+        ("~", "write", "rows stand in another order")
+    ]
+    assert plan.has_something_to_do
+    assert not edited(before, before, everything_done(before)).has_something_to_do
+
+
+def test_rows_and_columns_that_need_no_job_are_told() -> None:
+    before = study(axis("spread", 0.1), job={"s": "{{ spread }}"})
+    wider = study(axis("spread", 0.1), axis("label", "a"), job={"s": "{{ spread }}"})
+    more = study(axis("spread", 0.1), axis("label", "a", "b"), job={"s": "{{ spread }}"})
+    assert [a.reason for a in edited(before, wider, everything_done(before)).actions] == ["other columns"]
+    assert [a.reason for a in edited(before, more, everything_done(before)).actions] == [
+        "2 rows instead of 1"
+    ]
+
+
+def test_code_that_was_sent_is_not_sent_again() -> None:
+    jobs = jobs_of(RENTS)
+
+    def verbs(sent: str | None, recorded: Any = None) -> list[str]:
+        plan = count(outline(RENTS, jobs, AROUND), jobs, recorded, dict, sent=sent)
+        return [action.verb for action in plan.actions if action.mark != "="]
+
+    payload = AROUND.payload
+    assert payload is not None
+    assert verbs(None) == verbs("0" * 64) == ["upload", "run", "write"]
+    assert verbs(payload.digest) == ["run", "write"]
+    assert verbs(None, everything_done(RENTS)) == []
