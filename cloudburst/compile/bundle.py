@@ -20,8 +20,9 @@ from .archive import Entry, write_archive
 LIMIT = 450_000
 """Bytes. A Docker config may have 500 kB; what is left is for the code to grow unnoticed."""
 
-_NOT_SENT = {"_assets", "cli", "__pycache__"}
-"""The command line stays with the user; no program on a cluster reads the assets."""
+_NOT_SENT = {"_assets", "cli", "face", "providers", "digitalocean", "__pycache__"}
+"""What people talk to, and what makes and rents machines, stays with the user; no program on a cluster reads the
+assets."""
 
 
 @dataclass(frozen=True)

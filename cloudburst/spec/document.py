@@ -490,9 +490,7 @@ class _Reader:
     def _report_syntax(self, error: Any) -> None:
         stop = self._mark_span(error.problem_mark or error.context_mark)
         begin = self._mark_span(error.context_mark) if error.context_mark else stop
-        above = [
-            line for line in self._lines[stop.line - 2 :: -1] if line.strip(" ") and line.strip()[0] != "#"
-        ]
+        above = [line for line in self._lines[stop.line - 2 :: -1] if line.strip()[:1] not in ("", "#")]
         line = _line(self._lines, stop.line)
         complaint = syntax.explain(
             syntax.Place(

@@ -242,9 +242,10 @@ expected: no job's duration is known yet, so by the ttl: 0.250 USD an hour × 8h
 stops 8h after apply (ttl), at 25.00 USD (max_cost); at most 4.58 USD in all,
   2.58 USD of it for results to be fetched
 
-+ lock   ensemble.lock      not locked yet
-+ run    rows[0:8]          8 jobs to do
-~ write  results/tanks.csv  the table of results
++ lock    ensemble.lock      not locked yet (line 5)
++ upload  worker.zip         the worker's code, once it is locked (line 5)
++ run     rows[0:8]          8 jobs to do
+~ write   results/tanks.csv  the table of results
 """
 
 

@@ -45,6 +45,22 @@ def test_it_fits_into_a_docker_config() -> None:
     assert len(ours().content) < LIMIT < 500 * 1000
 
 
+OF_THE_CLIENT = ("providers", "digitalocean")
+"""Who makes machines and reaches them is the one who sits before them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["controller", "file_store"])
+def test_what_is_sent_is_enough_for_the_programs(tmp_path: Path, program: str) -> None:
+    packed(ours()).extractall(tmp_path)
+    code = f"import cloudburst.run.{program}; print(cloudburst.__file__)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(str(tmp_path)), "this very copy"
+
+
 def test_it_holds_the_programs_and_their_requirements() -> None:
     names = packed(ours()).namelist()
     for part in (
@@ -59,7 +75,7 @@ def test_it_holds_the_programs_and_their_requirements() -> None:
     ):
         assert part in names
     for path in (ROOT / "cloudburst" / "run").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not {"__pycache__", *OF_THE_CLIENT} & set(path.parts):
             assert f"cloudburst/{path.relative_to(ROOT / 'cloudburst').as_posix()}" in names, (
                 "pages are files too"
             )
@@ -67,7 +83,10 @@ def test_it_holds_the_programs_and_their_requirements() -> None:
 
 def test_the_command_line_and_what_was_compiled_stay_here() -> None:
     names = packed(ours()).namelist()
-    assert not [name for name in names if name.startswith(("cloudburst/cli", "cloudburst/_assets"))]
+    assert not [
+        name for name in names if name.startswith(("cloudburst/cli", "cloudburst/face", "cloudburst/_assets"))
+    ]
+    assert not [name for name in names if set(name.split("/")) & set(OF_THE_CLIENT)]
     assert not [name for name in names if name.endswith((".pyc", ".in"))]
 
 

@@ -208,6 +208,7 @@ def _axis(chance: Random) -> Value:
             "values": _values(chance),
             **_some(chance, {"unit": lambda: "m", "when": lambda: "base > 1"}),
         },
+        lambda: {"values": [1, 2, 3], "was": chance.choice([1, 2, 3])},
         lambda: {"from": "base", "to": "base * 3", "step": "base / 2"},
         lambda: {"from": 0, "to": "base", "count": 3, "unit": "mm"},
         lambda: {"glob": "data/gcm/*.nc"},

@@ -151,7 +151,7 @@ def test_jobs_expanded_elsewhere_are_the_jobs_they_were(project: Project, chance
 
 
 def test_the_studies_that_are_generated_have_every_noun(project: Project) -> None:
-    """Else the laws above would be silent about some."""
+    """Else the laws above would be silent about some. Points are asked for by programs; no file can say them."""
     seen: set[str] = set()
     for seed in range(400):
         chance = Random(seed)
@@ -159,7 +159,7 @@ def test_the_studies_that_are_generated_have_every_noun(project: Project) -> Non
         assert loaded.ensemble is not None, loaded.diagnostics
         seen |= set(_nouns(loaded.ensemble))
     known = {one.__name__ for one in vars(ensemble).values() if isinstance(one, type) and is_dataclass(one)}
-    assert seen == known
+    assert seen == known - {"Points"}
 
 
 def _nouns(value: object) -> Iterator[str]:
