@@ -239,8 +239,7 @@ class _Comparing:
         if former is None:
             self._add(path, text, whole=True)
         else:
-            was = json.loads(former)
-            said = ", ".join(_short(value) for value in was.values())
+            said = ", ".join(map(_short, former.values()))
             cause = Cause(path, f"{text} (was: {said})", self.after.name, names, _kept(former), all_but=True)
             self.gained.append(cause)
             if not _comes(self.after, names):
@@ -373,12 +372,11 @@ def _formers(block: Block) -> dict[str, str]:
     return {name: _point((name,), {name: axis.was.value}) for name, axis in found if axis.was}
 
 
-def _former(block: Block, names: tuple[str, ...]) -> str | None:
-    """The point a row has where each of these names has what it `was`; None unless each of them is said to."""
-    found = _formers(block)
-    if not all(name in found for name in names):
-        return None
-    return canonical({key: value for name in names for key, value in json.loads(found[name]).items()})
+def _former(block: Block, names: tuple[str, ...]) -> dict[str, Value] | None:
+    """What each of these names `was`; None unless each of them is said to have been something."""
+    found = _axes_of(block)
+    was = {name: axis.was.value for name in names if (axis := found.get(name)) is not None and axis.was}
+    return was if len(was) == len(names) else None
 
 
 def _comes(block: Block, names: tuple[str, ...]) -> bool:
@@ -393,9 +391,10 @@ def _axes_of(block: Block) -> dict[str, Axis]:
     return {axis.name: axis for source in block.sources for axis in axes(source)}
 
 
-def _kept(former: str) -> frozenset[str]:
+def _kept(former: Mapping[str, Value]) -> frozenset[str]:
     """The points of rows that are the jobs they were: as they were, or absent for a `when`."""
-    return frozenset((former, "{}"))
+    names = tuple(former)
+    return frozenset((_point(names, former), _point(names, {})))
 
 
 def _has_name(block: Block, name: str) -> bool:

@@ -141,7 +141,7 @@ EDITS = {
     "a zip of which each was something": (
         GRID,
         GRID + "zip: [{pump: {values: [1, 2], was: 1}, curve: {values: [a, b], was: a}}]\n",
-        [(6, ["the zip of pump+curve is new (was: a, 1)"])],
+        [(6, ["the zip of pump+curve is new (was: 1, a)"])],
         [],
     ),
     "replicates": (
