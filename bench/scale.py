@@ -87,7 +87,7 @@ def simulate(scenario: Scenario, home: Path) -> Found:
     with clock.stopped():
         world = World(scenario.nodes, scenario.slots, durations.__getitem__, PAYLOAD)
         work = Work(million_jobs(home))
-    study = Study(Assignment({}, ORDER, (0, scenario.jobs), ()), 0, {}, 0.0)
+    study = Study(Assignment({}, ORDER, ((0, scenario.jobs),), ()), 0, {}, 0.0)
     with (
         patch.object(computation, "time", clock),
         Ledger.open(home / "ledger.sqlite", "million", create=True) as ledger,

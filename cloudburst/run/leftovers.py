@@ -12,8 +12,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from .processes import start_mark
-
 _LONGEST = 100
 """Characters of a name that are kept: with the rest no file system finds it too long."""
 
@@ -43,4 +41,8 @@ def sweep(directories: Iterable[Path]) -> None:
 
 def _is_left(name: str) -> bool:
     found = _LEFT.fullmatch(name)
-    return found is not None and start_mark(int(found["pid"])) is None
+    if found is None:
+        return False
+    from .processes import start_mark  # a plan names files and sweeps nothing: it need not know of processes
+
+    return start_mark(int(found["pid"])) is None

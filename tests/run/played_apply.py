@@ -236,8 +236,8 @@ class PlayedCluster:
 def play(monkeypatch: pytest.MonkeyPatch, *, afar: bool) -> None:
     """From now on `apply` has played clusters."""
     monkeypatch.setattr(room, "make_cluster", lambda study, *_: PlayedCluster(study.places, afar))
-    monkeypatch.setattr(room, "_controller", lambda cluster: cluster.controller)
-    monkeypatch.setattr(room, "_files", lambda cluster: cluster.files)
+    monkeypatch.setattr(room, "controller_of", lambda cluster: cluster.controller)
+    monkeypatch.setattr(room, "files_of", lambda cluster: cluster.files)
     monkeypatch.setattr(room, "follow", lambda *_, **__: {"state": "finished", "sinks": []})
 
 
