@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import diagnostics
 from ..diagnostics import Problem
-from .archive import Entry, digest_of, save_archive
+from .archive import Entry, crc_and_size, digest_of, save_archive
 from .ignore import FILE_NAME, read_ignore
 
 LOCK_NAME = ".cloudburst/lock.txt"
@@ -101,6 +101,17 @@ def survey_tree(root: Path, matches: Iterable[Path] | None = None, *, at: diagno
     survey = _Survey(root, at, ())
     found = survey.walk() if matches is None else survey.walk_matches(matches)
     return _contents({entry.name: entry for entry in found}.values(), survey)
+
+
+def changed_files(before: Mapping[str, tuple[int, int]], now: Payload) -> Iterator[str]:
+    """The files of a payload that are other than they were, by name; `dependencies` stands for its lock.
+
+    `before` has CRC and size by name. Raises CloudBurstError for a file that cannot be read.
+    """
+    entries = {entry.name: entry for entry in now.entries}
+    for name in sorted({*before, *entries}):
+        if name not in before or name not in entries or crc_and_size(entries[name]) != before[name]:
+            yield "dependencies" if name == LOCK_NAME else name
 
 
 def _contents(entries: Iterable[Entry], survey: _Survey) -> Contents:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from ..compile.archive import crc_and_size
 from ..compile.difference import Difference, Progress, causes, compare
-from ..compile.payload import LOCK_NAME
+from ..compile.payload import changed_files
 from ..errors import CloudBurstError, SpecError, UsageError
 from .observe import Study, read_study
 from .revision import git
@@ -43,10 +43,7 @@ def compare_with(study: Study, revision: str, progress: Progress = lambda _done,
         found = causes(
             before.ensemble,
             study.ensemble,
-            (
-                {**before.inputs.digests, **before.files.digests},
-                {**study.inputs.digests, **study.files.digests},
-            ),
+            (before.contents, study.contents),
         )
         difference = compare(before.jobs, study.jobs, found, progress)
         return Comparison(commit, difference, tuple(_code(before, study)))
@@ -126,8 +123,5 @@ def _code(before: Study, after: Study) -> Iterator[str]:
     """The files of the worker that differ, by name; its lock is `dependencies`."""
     if before.payload.digest == after.payload.digest:
         return
-    old = {entry.name: entry for entry in before.payload.entries}
-    new = {entry.name: entry for entry in after.payload.entries}
-    for name in sorted({*old, *new}):
-        if name not in old or name not in new or crc_and_size(old[name]) != crc_and_size(new[name]):
-            yield "dependencies" if name == LOCK_NAME else name
+    old = {entry.name: crc_and_size(entry) for entry in before.payload.entries}
+    yield from changed_files(old, after.payload)

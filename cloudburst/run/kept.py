@@ -15,10 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from ..compile.archive import crc_and_size
 from ..compile.difference import causes
 from ..compile.normal import thaw
-from ..compile.payload import LOCK_NAME
+from ..compile.payload import changed_files
 from ..compile.plan import Digest, Edited
 from ..compile.plan_archive import SUFFIX, WORKER, Contents, read
 from ..errors import CloudBurstError
@@ -89,19 +88,17 @@ def edited_since(study: Study) -> Edited | None:
         return None
     try:
         before = last.contents.ensemble
+        then = build(before["normal"])
         found = causes(
-            build(before["normal"]),
+            then,
             study.ensemble,
-            (
-                {**before["inputs"], **before.get("files", {})},
-                {**study.inputs.digests, **study.files.digests},
-            ),
+            ({**before["inputs"], **before.get("files", {})}, study.contents),
         )
         return Edited(
             thaw(before),
             found,
             tuple(_code(last, study)),
-            build(before["normal"]).results,
+            then.results,
             _digest(last.contents.plan),
         )
     except CloudBurstError:
@@ -136,10 +133,7 @@ def _code(last: Kept, study: Study) -> Iterator[str]:
         return
     with opened(last.path) as archive, archive.open(WORKER) as packed, zipfile.ZipFile(packed) as worker:
         before = {one.filename: (one.CRC, one.file_size) for one in worker.infolist()}
-    now = {entry.name: entry for entry in study.payload.entries}
-    for name in sorted({*before, *now}):
-        if name not in before or name not in now or crc_and_size(now[name]) != before[name]:
-            yield "dependencies" if name == LOCK_NAME else name
+    yield from changed_files(before, study.payload)
 
 
 # ── reading an archive ───────────────────────────────────────────────────────────────────────

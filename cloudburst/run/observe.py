@@ -88,6 +88,11 @@ class Study:
         return freeze(self.loaded.normal, self.draws, self.inputs.digests, self.files.digests)
 
     @property
+    def contents(self) -> dict[str, str]:
+        """The sha256 of its inputs, by name, and of its files that are values, by path."""
+        return {**self.inputs.digests, **self.files.digests}
+
+    @property
     def python(self) -> str:
         """The minor version the worker's environment gets."""
         from .locking import running_python
